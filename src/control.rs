@@ -1,0 +1,7 @@
+//! The control path: watch, cache, translate, publish, and status once the data plane swapped.
+//!
+//! One task owns the cache and is the only writer of tables and endpoint sets. It meets the data
+//! path in the words of `model` and `table` alone.
+
+pub mod change;
+pub mod report;

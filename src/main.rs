@@ -1,0 +1,3 @@
+//! The `paifang` binary.
+
+fn main() {}

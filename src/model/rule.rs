@@ -1,0 +1,91 @@
+//! Rules: what is done with the requests that a table entry takes.
+
+use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId};
+use std::{sync::Arc, time::Duration};
+
+/// The built kinds of handler. The resource has eight; a kind joins this enum when it is built.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Handler {
+    /// A reverse proxy for HTTP requests.
+    #[default]
+    Http,
+    /// As Http, and protocol upgrades are passed through.
+    Web,
+}
+
+/// The form of the errors that the gateway itself makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ErrorStyle {
+    /// `{"error":{"code","message","target"}}`.
+    #[default]
+    Rest,
+}
+
+/// What to do with paths that a backend could read in another way than the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathSafety {
+    /// Refuse every ambiguous path.
+    #[default]
+    Strict,
+    /// Let an encoded slash pass as a part of its segment.
+    AllowEncodedSlash,
+    /// Pass the path byte for byte.
+    Raw,
+}
+
+/// Where a backend's requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendTarget {
+    /// To an upstream of the snapshot.
+    Upstream(UpstreamId),
+    /// Nowhere: the reference cannot be used. Requests get 500 by its weight.
+    Invalid(Reason),
+}
+
+/// A backend and its share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// Where its requests go.
+    pub target: BackendTarget,
+    /// Its share relative to the other backends of the rule.
+    pub weight: u32,
+}
+
+/// The Strict-Transport-Security value that a rule sends over TLS, ready to be written.
+pub type HstsValue = Arc<str>;
+
+/// Where a rule came from: a label in metrics and logs, never shown to clients.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The object.
+    pub object: ObjectRef,
+    /// The index of the rule in the object.
+    pub rule: u32,
+    /// The rule's own name, empty where it has none.
+    pub name: Arc<str>,
+}
+
+/// What is done with the requests that a table entry takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where it came from.
+    pub origin: Origin,
+    /// How requests are handled.
+    pub handler: Handler,
+    /// Where they go.
+    pub backends: Box<[Backend]>,
+    /// Whether the prefix that a PathPrefix match took is cut.
+    pub trim_prefix: bool,
+    /// How long the response head may take; `None`: no limit.
+    pub request_timeout: Option<Duration>,
+    /// What is done with ambiguous paths.
+    pub path_safety: PathSafety,
+    /// Whether plain HTTP requests are redirected to HTTPS.
+    pub redirect_to_https: bool,
+    /// The Strict-Transport-Security value, sent over TLS only.
+    pub hsts: Option<HstsValue>,
+    /// The form of gateway-made errors.
+    pub error_style: ErrorStyle,
+    /// Why the rule cannot serve at all, if it cannot: every request gets 500.
+    pub broken: Option<Reason>,
+}

@@ -1,0 +1,42 @@
+//! The snapshot: everything that one translation understood.
+
+use super::{
+    certificate::Certificate,
+    listener::Listener,
+    rule::Rule,
+    target::{ServicePort, UpstreamId},
+    upstream::Upstream,
+};
+use crate::table::Entry;
+use std::{collections::HashMap, sync::Arc};
+
+/// A rule by its place in the snapshot's list: the payload of the routing table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(pub u32);
+
+impl RuleId {
+    /// The place in the list.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Everything that one translation understood, immutable from then on.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Where requests arrive.
+    pub listeners: Vec<Listener>,
+    /// What the routing table is built from.
+    pub entries: Vec<Entry<RuleId>>,
+    /// The rules that entries name.
+    pub rules: Vec<Arc<Rule>>,
+    /// The upstreams that rules name.
+    pub upstreams: Vec<Upstream>,
+    /// Every Service port in scope that has an upstream: the names that resolvers look up.
+    pub directory: HashMap<ServicePort, UpstreamId>,
+    /// Certificates by the host names that ask for them.
+    pub certificates: Vec<Certificate>,
+    /// The certificate served where no name matches.
+    pub default_certificate: Option<Certificate>,
+}

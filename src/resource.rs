@@ -1,0 +1,22 @@
+//! What users write: the `GatewayRoute` resource, its status, and the words of its conditions.
+//!
+//! These types are the single origin of the published CRD (`crds/`), of `kubectl explain` and of
+//! the offline lint. Nothing here runs: `control::translate` turns resources into the model.
+
+#![allow(unreachable_pub, reason = "the schema derive repeats each type in a private module")]
+
+pub mod crd;
+pub mod duration;
+pub mod gateway_route;
+pub mod matches;
+pub mod policy;
+pub mod port;
+pub mod rule;
+pub mod status;
+
+pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
+pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
+pub use policy::{Balancing, BalancingStrategy, ProxyPolicy};
+pub use port::PortRef;
+pub use rule::{BackendRef, Handler, HandlerType, PathSafety, Rule};
+pub use status::{EndpointCounts, GatewayRouteStatus};

@@ -1,0 +1,125 @@
+//! One rule of a route: what it takes, how it handles it, and where it sends it.
+
+use super::{matches::RouteMatch, port::PortRef};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Requests that match go to one of the backends by the handler named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.backends) && self.backends.size() > 0").message("backends must name at least one Service").field_path(".backends")
+)]
+pub struct Rule {
+    /// A name for the rule, unique in the route, shown in status and logs. Optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub name: Option<String>,
+    /// The requests that this rule takes: any one of these. Empty: every request. At most 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub matches: Vec<RouteMatch>,
+    /// How a request is handled. Default: Http.
+    #[serde(default, skip_serializing_if = "Handler::is_default")]
+    pub handler: Handler,
+    /// The Services that requests go to, in proportion to their weights. At least 1, at most 16.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub backends: Vec<BackendRef>,
+    /// What to do with a path that a backend could read in another way than the gateway.
+    /// Default: Strict.
+    #[serde(default, skip_serializing_if = "PathSafety::is_default")]
+    pub path_safety: PathSafety,
+}
+
+/// How a request is handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.type in ['Http', 'Web']").message("handler.type is not available in this version: use Http or Web").field_path(".type")
+)]
+pub struct Handler {
+    /// The kind of handler. Default: Http.
+    #[serde(default, rename = "type")]
+    pub type_: HandlerType,
+}
+
+impl Handler {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The kinds of handler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum HandlerType {
+    /// A reverse proxy for HTTP requests. An Upgrade header is not passed on.
+    #[default]
+    Http,
+    /// As Http, and WebSocket or any other protocol upgrade is passed through.
+    Web,
+    /// A call of an RPC method with the request's body as its message.
+    Rpc,
+    /// A call of an RPC method with the whole HTTP request as its message.
+    Api,
+    /// The request is published as an event.
+    Event,
+    /// The request is published as a CloudEvent.
+    CloudEvents,
+    /// Publish and subscribe over HTTP and WebSocket.
+    Broker,
+    /// The registry of services, read and written over HTTP.
+    Registry,
+}
+
+/// A Service that receives requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendRef {
+    /// The name of the Service.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub service: String,
+    /// The namespace of the Service. Default: the route's own. Another namespace needs a
+    /// ReferenceGrant there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub namespace: Option<String>,
+    /// The port of the Service, by number or name. Default: the only port of the Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<PortRef>,
+    /// The share of requests relative to the other backends, 0 to 1000000. 0 receives none.
+    /// Default: 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub weight: i32,
+}
+
+fn one() -> i32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(weight: &i32) -> bool {
+    *weight == 1
+}
+
+/// What to do with ambiguous paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum PathSafety {
+    /// Refuse with 400: encoded slashes, backslashes, NUL, dot segments in any encoding, path
+    /// parameters (`;`) and invalid percent-encoding. Repeated slashes become one.
+    #[default]
+    Strict,
+    /// As Strict, but an encoded slash (`%2F`) passes as a part of its segment.
+    AllowEncodedSlash,
+    /// Pass the path byte for byte, unchecked. Only for backends that need it.
+    Raw,
+}
+
+impl PathSafety {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

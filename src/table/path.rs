@@ -1,0 +1,1 @@
+//! The one normalisation of request paths.
