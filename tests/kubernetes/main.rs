@@ -1,0 +1,7 @@
+//! The Kubernetes tier: a real etcd, kube-apiserver and controller manager, the binary under the
+//! chart's identity, and echo servers as pods. `make test TIERS=kubernetes` brings the tools and
+//! enters the network namespace in which pod addresses are local; a plain `cargo test` leaves
+//! this tier out.
+
+mod cluster;
+mod harness;
