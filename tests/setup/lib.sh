@@ -31,6 +31,9 @@ build_once() {
   fi
 }
 
+# last_words FOLDER: why its build failed, in a line.
+last_words() { grep . "$1.log" | tail -n 1; }
+
 # find_tool [--any] KEY PROGRAM FOLDER COMMAND...: reports KEY=path. The environment comes first
 # (KEY itself, then the folder of envtest binaries), then PATH where --any version will do, then
 # what COMMAND builds into FOLDER. A wrong path in the environment stops the set-up, because
@@ -59,7 +62,7 @@ find_tool() {
   if [[ -n $path ]]; then
     printf '%s=%s\n' "$key" "$path" | tee -a "$env_file" >&2
   else
-    printf '%s: %s (%s)\n' "$program" "$(tail -n 1 "$folder.log")" "$folder.log" | tee -a "$missing_file" >&2
+    printf '%s: %s (%s)\n' "$program" "$(last_words "$folder")" "$folder.log" | tee -a "$missing_file" >&2
   fi
 }
 

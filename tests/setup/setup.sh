@@ -21,9 +21,11 @@ fi
 export PAIFANG_SETUP_ENV="$cache/tests-env.part" PAIFANG_SETUP_MISSING="$cache/tests-missing.part"
 : >"$PAIFANG_SETUP_ENV"
 : >"$PAIFANG_SETUP_MISSING"
+rm -f "$PAIFANG_SETUP_ENV.no-go"
 # The longest builds come last, so that a mistake in the environment shows early.
 for family in etcd helm kubernetes cargo-deny; do
   "$root/tests/setup/$family.sh"
 done
 mv "$PAIFANG_SETUP_ENV" "$cache/tests-env"
 mv "$PAIFANG_SETUP_MISSING" "$cache/tests-missing"
+rm -f "$PAIFANG_SETUP_ENV.no-go"

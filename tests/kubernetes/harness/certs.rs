@@ -1,5 +1,5 @@
 //! Keys and certificates: a certificate authority for the API server and for TLS routes, and the
-//! key pair that signs ServiceAccount tokens.
+//! key pair that signs `ServiceAccount` tokens.
 
 use std::{fs, path::Path};
 
@@ -20,14 +20,8 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name.push(DnType::CommonName, name);
         let key = key();
-        let certificate = params
-            .self_signed(&key)
-            .expect("the authority must be signable")
-            .pem();
-        Self {
-            issuer: Issuer::new(params, key),
-            certificate,
-        }
+        let certificate = params.self_signed(&key).expect("the authority must be signable").pem();
+        Self { issuer: Issuer::new(params, key), certificate }
     }
 
     /// The authority's own certificate, PEM.
@@ -50,8 +44,7 @@ impl Authority {
 /// Writes what the API server needs into `folder`: `ca.crt`, `server.crt`, `server.key`, and
 /// `accounts.key` with `accounts.pub`.
 pub(crate) fn write_server_files(folder: &Path, authority: &Authority, server: &str) {
-    let (certificate, server_key) =
-        authority.issue(&[server, "localhost", "kubernetes.default.svc"]);
+    let (certificate, server_key) = authority.issue(&[server, "localhost", "kubernetes.default.svc"]);
     let accounts = key();
     for (name, content) in [
         ("ca.crt", authority.certificate()),

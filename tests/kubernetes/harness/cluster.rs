@@ -1,5 +1,5 @@
 //! A control plane in a folder: etcd, kube-apiserver and the controller manager, with RBAC and
-//! real ServiceAccount tokens, and no kubelet.
+//! real `ServiceAccount` tokens, and no kubelet.
 
 use std::{
     fs,
@@ -93,39 +93,25 @@ impl Cluster {
     pub(crate) async fn namespace(&self, purpose: &str) -> String {
         let mut namespace = Namespace::default();
         namespace.metadata.generate_name = Some(format!("{purpose}-"));
-        namespace.metadata.labels =
-            Some([("paifang.dev/test".to_owned(), purpose.to_owned())].into());
+        namespace.metadata.labels = Some([("paifang.dev/test".to_owned(), purpose.to_owned())].into());
         let namespaces: Api<Namespace> = Api::all(self.client().await);
-        let created = namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .expect("a namespace must be accepted");
+        let created =
+            namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace must be accepted");
         created.metadata.name.expect("a created object has a name")
     }
 
-    /// A kubeconfig with a fresh token of a ServiceAccount, valid for an hour.
+    /// A kubeconfig with a fresh token of a `ServiceAccount`, valid for an hour.
     pub(crate) async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> PathBuf {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await, namespace);
         let request = TokenRequest {
-            spec: TokenRequestSpec {
-                expiration_seconds: Some(3600),
-                ..TokenRequestSpec::default()
-            },
+            spec: TokenRequestSpec { expiration_seconds: Some(3600), ..TokenRequestSpec::default() },
             ..TokenRequest::default()
         };
-        let answer = accounts
-            .create_token_request(name, &PostParams::default(), &request)
-            .await
-            .expect("a token must be given");
+        let answer =
+            accounts.create_token_request(name, &PostParams::default(), &request).await.expect("a token must be given");
         let token = answer.status.expect("the answer holds a token").token;
         let path = self.file(&format!("{namespace}.{name}.kubeconfig"));
-        kubeconfig::write(
-            &path,
-            &self.server(),
-            &self.file("ca.crt"),
-            &token,
-            namespace,
-        );
+        kubeconfig::write(&path, &self.server(), &self.file("ca.crt"), &token, namespace);
         path
     }
 
@@ -161,10 +147,7 @@ impl Cluster {
     async fn run(&self, tool: &str, args: &[&str]) -> String {
         let mut command = tokio::process::Command::new(tools::path(tool));
         // Helm and kubectl keep caches in the home folder, which is not the tests' to write to.
-        command
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("HOME", self.folder.path())
-            .args(args);
+        command.env("KUBECONFIG", self.kubeconfig()).env("HOME", self.folder.path()).args(args);
         tools::run(&mut command).await
     }
 
@@ -182,13 +165,7 @@ impl Cluster {
         certs::write_server_files(folder, &authority, &API_SERVER.to_string());
         let tokens = format!("{ADMIN_TOKEN},admin,admin,system:masters\n");
         fs::write(self.file("tokens.csv"), tokens).expect("the folder must be writable");
-        kubeconfig::write(
-            &self.kubeconfig(),
-            &self.server(),
-            &self.file("ca.crt"),
-            ADMIN_TOKEN,
-            "default",
-        );
+        kubeconfig::write(&self.kubeconfig(), &self.server(), &self.file("ca.crt"), ADMIN_TOKEN, "default");
     }
 
     fn spawn_etcd(&self) -> Process {
@@ -212,10 +189,7 @@ impl Cluster {
     fn spawn_api_server(&self) -> Process {
         let mut command = Command::new(tools::path("PAIFANG_KUBE_APISERVER"));
         command
-            .arg(format!(
-                "--etcd-servers=http://127.0.0.1:{}",
-                self.etcd_port
-            ))
+            .arg(format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port))
             .arg(format!("--bind-address={API_SERVER}"))
             // The namespace has no default route to find an address by.
             .arg(format!("--advertise-address={API_SERVER}"))
@@ -252,7 +226,5 @@ impl Cluster {
 
 fn must_lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // A test that panicked under the lock has left a process, which is still one.
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

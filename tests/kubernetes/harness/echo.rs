@@ -59,22 +59,17 @@ async fn accept(listener: TcpListener, name: String) {
         connections.spawn(async move {
             let service = service_fn(|request| report(&name, request));
             // A client that goes away in the middle is no concern of a pod.
-            let _ = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn report(
-    name: &str,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn report(name: &str, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_or_else(
-        |error| format!("unreadable: {error}").into(),
-        http_body_util::Collected::to_bytes,
-    );
+    let body = body
+        .collect()
+        .await
+        .map_or_else(|error| format!("unreadable: {error}").into(), http_body_util::Collected::to_bytes);
     let seen = json!({
         "pod": name,
         "method": head.method.as_str(),
@@ -84,10 +79,7 @@ async fn report(
         "version": format!("{:?}", head.version),
     });
     let mut response = Response::new(Full::from(seen.to_string()));
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static("application/json"),
-    );
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     Ok(response)
 }
 

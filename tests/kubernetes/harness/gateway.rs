@@ -39,21 +39,14 @@ impl Gateway {
         let folder = TempDir::new().expect("a folder must be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_paifang"));
         // What a developer has set for a gateway of their own must not reach this one.
-        command
-            .env_clear()
-            .envs(variables.iter().copied())
-            .args(args);
+        command.env_clear().envs(variables.iter().copied()).args(args);
         let mut process = Process::start(&mut command, &folder.path().join("gateway.log"));
         let listeners = eventually(START, "the gateway opens its listeners", || {
             process.assert_running();
             std::future::ready(all_listeners(&process.log()))
         })
         .await;
-        Self {
-            process,
-            listeners,
-            _folder: folder,
-        }
+        Self { process, listeners, _folder: folder }
     }
 
     /// Where the listener `name` (`http`, `https`, `admin`) is reached.
@@ -102,11 +95,7 @@ impl Gateway {
 /// The listeners that the log names, once the one for probes is among them: it opens last.
 fn all_listeners(log: &str) -> Result<BTreeMap<String, SocketAddr>, String> {
     let found: BTreeMap<_, _> = log.lines().filter_map(listener).collect();
-    if found.contains_key("admin") {
-        Ok(found)
-    } else {
-        Err(format!("no admin listener in the log:\n{log}"))
-    }
+    if found.contains_key("admin") { Ok(found) } else { Err(format!("no admin listener in the log:\n{log}")) }
 }
 
 /// The name and address in a log line `{"message": "listening", "listener": ..., "address": ...}`.

@@ -28,45 +28,26 @@ impl Reply {
 
 /// `GET path` for `host` from the server at `address`; panics when there is no answer.
 pub(crate) async fn get(address: SocketAddr, host: &str, path: &str) -> Reply {
-    try_get(address, host, path)
-        .await
-        .unwrap_or_else(|error| panic!("GET {path} for {host} at {address}: {error}"))
+    try_get(address, host, path).await.unwrap_or_else(|error| panic!("GET {path} for {host} at {address}: {error}"))
 }
 
 /// `GET path` for `host` from the server at `address`.
 pub(crate) async fn try_get(address: SocketAddr, host: &str, path: &str) -> Result<Reply, String> {
-    let request = Request::get(path)
-        .header(HOST, host)
-        .body(Full::default())
-        .map_err(|error| error.to_string())?;
+    let request = Request::get(path).header(HOST, host).body(Full::default()).map_err(|error| error.to_string())?;
     send(address, request).await
 }
 
 /// Sends `request` over a connection of its own.
-pub(crate) async fn send(
-    address: SocketAddr,
-    request: Request<Full<Bytes>>,
-) -> Result<Reply, String> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
+pub(crate) async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Reply, String> {
+    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     let connection = tokio::spawn(connection);
     let reply = exchange(&mut sender, request).await;
     connection.abort();
     reply.map_err(|error| error.to_string())
 }
 
-async fn exchange(
-    sender: &mut http1::SendRequest<Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> hyper::Result<Reply> {
+async fn exchange(sender: &mut http1::SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> hyper::Result<Reply> {
     let (head, body) = sender.send_request(request).await?.into_parts();
-    Ok(Reply {
-        status: head.status,
-        headers: head.headers,
-        body: body.collect().await?.to_bytes(),
-    })
+    Ok(Reply { status: head.status, headers: head.headers, body: body.collect().await?.to_bytes() })
 }

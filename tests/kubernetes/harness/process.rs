@@ -23,11 +23,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command` with both outputs appended to the file `log`.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Self {
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("the log must be writable");
+        let file = File::options().create(true).append(true).open(log).expect("the log must be writable");
         let errors = file.try_clone().expect("a file must be clonable");
         let child = command
             .stdin(Stdio::null())
@@ -35,10 +31,7 @@ impl Process {
             .stderr(errors)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?} must start: {error}"));
-        Self {
-            child,
-            log: log.to_owned(),
-        }
+        Self { child, log: log.to_owned() }
     }
 
     /// All that the program has printed.
@@ -54,11 +47,7 @@ impl Process {
     /// Panics with the end of the log if the program is gone: waiting for it would be in vain.
     pub(crate) fn assert_running(&mut self) {
         if let Some(status) = self.ended() {
-            panic!(
-                "{} ended with {status}:\n{}",
-                self.log.display(),
-                self.tail()
-            );
+            panic!("{} ended with {status}:\n{}", self.log.display(), self.tail());
         }
     }
 
@@ -72,9 +61,7 @@ impl Process {
     /// Asks the program to end and waits for it, at most `deadline`.
     pub(crate) async fn terminate(&mut self, deadline: Duration) -> ExitStatus {
         let id = self.child.id().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &id])
-            .status();
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIGTERM to {id}");
         eventually(deadline, "the program ends after SIGTERM", || {
             std::future::ready(self.ended().ok_or("still running"))

@@ -6,22 +6,13 @@ use tokio::process::Command;
 
 /// The path of a program that the set-up put in the environment under `key`.
 pub(crate) fn path(key: &str) -> PathBuf {
-    env::var_os(key).map_or_else(
-        || panic!("{key} is not set: run this tier with `make test TIERS=kubernetes`"),
-        PathBuf::from,
-    )
+    env::var_os(key)
+        .map_or_else(|| panic!("{key} is not set: run this tier with `make test TIERS=kubernetes`"), PathBuf::from)
 }
 
 /// Runs `command` to its end and returns what it printed; panics with its complaint when it fails.
 pub(crate) async fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .await
-        .unwrap_or_else(|error| panic!("{command:?} must start: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?} failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = command.output().await.unwrap_or_else(|error| panic!("{command:?} must start: {error}"));
+    assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("the output must be UTF-8")
 }
