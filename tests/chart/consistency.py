@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Compares files that must agree: values and schema, alerts and their pages, dashboards, alerts
-and the metrics that the binary exposes, the chart's CRDs and the generated ones."""
+"""Compares files that must agree: values and schema; alerts and their pages; dashboards, alerts and
+the metrics that the binary exposes; the chart's CRDs and the generated ones; versions; the image."""
 
 import json
 import re
@@ -90,8 +90,20 @@ def versions_agree():
     cargo = ROOT / "Cargo.toml"
     if cargo.exists() and (v := re.search(r'^version = "(.+)"', cargo.read_text(), re.M)[1]) != field("appVersion"):
         yield f"Chart.yaml: appVersion {field('appVersion')} but Cargo.toml says {v}"
+    if f"ARG VERSION={field('appVersion')}\n" not in (ROOT / "Dockerfile").read_text():
+        yield f"Dockerfile: ARG VERSION is not {field('appVersion')}"
     if f"image: paifang-dev/paifang:{field('appVersion')}\n" not in chart:
         yield f"Chart.yaml: artifacthub.io/images does not name version {field('appVersion')}"
+
+
+def image_is_small_and_unprivileged():
+    """The last stage starts from nothing, runs as the chart's user, and adds nothing by a command."""
+    stage = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-1].splitlines()
+    user = re.search(r"runAsUser: (\d+)", (CHART / "values.yaml").read_text())[1]
+    if stage[0] != "scratch" or any(line.startswith("RUN") for line in stage):
+        yield "Dockerfile: the last stage must be `FROM scratch` without RUN"
+    if f"USER {user}:{user}" not in stage:
+        yield f"Dockerfile: no `USER {user}:{user}`, which values.yaml runs"
 
 
 def changes_are_wellformed():
@@ -114,7 +126,8 @@ def changes_are_wellformed():
 
 CHECKS = (
     schema_is_strict, schema_knows_every_value, values_are_short, queries_name_known_metrics,
-    every_alert_has_a_page, crds_are_copies, versions_agree, changes_are_wellformed,
+    every_alert_has_a_page, crds_are_copies, versions_agree, image_is_small_and_unprivileged,
+    changes_are_wellformed,
 )
 
 
