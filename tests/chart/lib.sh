@@ -39,5 +39,5 @@ metadata:
   labels:
     pod-security.kubernetes.io/enforce: restricted
 YAML
-  render --skip-tests | sed -E '/^ +(helm\.sh\/(chart|resource-policy)|app\.kubernetes\.io\/managed-by): /d; /^  annotations:$/{N;/\n    /!s/^  annotations:\n//}'
+  render --skip-tests --set crds.keep=false | sed -E '/^ +(helm\.sh\/chart|app\.kubernetes\.io\/managed-by): /d'
 }
