@@ -4,8 +4,24 @@
 //! this crate. Precedence is an `Ord` value: the first entry in rank order whose conditions hold
 //! wins. `path` holds the one normalisation that matching, forwarding and logs share.
 
+pub mod build;
 pub mod entry;
+pub mod explain;
+pub mod find;
 pub mod path;
+mod paths;
+pub mod pattern;
+mod query;
+pub mod rank;
+mod span;
 pub mod template;
+mod trie;
 
+pub use build::Table;
 pub use entry::{Conditions, Entry, HostPattern, PathPattern, ValuePattern};
+pub use explain::{Considered, Explanation, Lost, Verdict};
+pub use find::{Match, Outcome, RequestView};
+pub use path::{Ambiguity, Normalised, canonical_pattern, normalise};
+pub use pattern::{PatternError, anchored};
+pub use rank::Rank;
+pub use template::{Captures, Template, TemplateError};

@@ -1,22 +1,35 @@
 //! Entries: what the table is built from. All patterns in them are already checked.
 
+use super::{path::canonical_pattern, pattern, pattern::PatternError, template::Template, template::TemplateError};
 use regex::Regex;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-/// The host names that an entry serves, in lower case.
+/// The host names that an entry serves, in lower case, without port and without a dot at the end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
-    /// Exactly this name.
+    /// Exactly this name. An IPv6 address is a name like any other: `[::1]`.
     Exact(Arc<str>),
     /// One label or more in front of this suffix (without the star and its dot).
     Wildcard(Arc<str>),
     /// Exactly one label in front of this suffix, as Ingress has it.
     WildcardLabel(Arc<str>),
-    /// Every host.
+    /// Every host, a request without one included.
     Any,
 }
 
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Wildcard(suffix) | Self::WildcardLabel(suffix) => write!(f, "*.{suffix}"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
 /// The paths that an entry takes, in the canonical form of [`super::path`].
+///
+/// The constructors bring configuration into the form that the variants ask for.
 #[derive(Clone, Debug)]
 pub enum PathPattern {
     /// The same path.
@@ -25,9 +38,61 @@ pub enum PathPattern {
     /// prefix is empty.
     Prefix(Arc<str>),
     /// A template with captures.
-    Template(Arc<super::template::Template>),
-    /// The whole path matches.
+    Template(Arc<Template>),
+    /// The whole path matches. Whoever builds the entry anchors it: see [`super::anchored`].
     Regex(Regex),
+}
+
+impl PathPattern {
+    /// The path itself, as configuration writes it.
+    #[must_use]
+    pub fn exact(path: &str) -> Self {
+        Self::Exact(canonical_pattern(path).into())
+    }
+
+    /// The path and all below it. `/` is every path; a slash at the end makes no difference.
+    #[must_use]
+    pub fn prefix(path: &str) -> Self {
+        Self::Prefix(pattern::prefix_key(&canonical_pattern(path)).into())
+    }
+
+    /// A template, see [`Template`].
+    ///
+    /// # Errors
+    /// When the text is not a template.
+    pub fn template(text: &str) -> Result<Self, TemplateError> {
+        Template::parse(text).map(|template| Self::Template(Arc::new(template)))
+    }
+
+    /// A regular expression for the whole canonical path, which is percent-encoded ASCII.
+    ///
+    /// # Errors
+    /// When the text is no expression, or one that compiles to more than the limit.
+    pub fn regex(text: &str) -> Result<Self, PatternError> {
+        pattern::anchored(text).map(Self::Regex)
+    }
+
+    /// The kind, in the words of GatewayRoute.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Exact(_) => "Exact",
+            Self::Prefix(_) => "PathPrefix",
+            Self::Template(_) => "Template",
+            Self::Regex(_) => "RegularExpression",
+        }
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prefix(path) if path.is_empty() => f.write_str("/"),
+            Self::Exact(path) | Self::Prefix(path) => f.write_str(path),
+            Self::Template(template) => f.write_str(template.as_str()),
+            Self::Regex(regex) => f.write_str(pattern::unanchored(regex)),
+        }
+    }
 }
 
 /// A condition on the value of a header or query parameter.
@@ -35,7 +100,8 @@ pub enum PathPattern {
 pub enum ValuePattern {
     /// The same value.
     Exact(Arc<str>),
-    /// The whole value matches.
+    /// The whole value matches. Whoever builds the entry anchors it: see [`super::anchored`]. A
+    /// value that is not UTF-8 does not match.
     Regex(Regex),
 }
 
@@ -44,9 +110,9 @@ pub enum ValuePattern {
 pub struct Conditions {
     /// Methods, empty for any. GET includes HEAD.
     pub methods: Box<[http::Method]>,
-    /// Headers by name.
+    /// Headers by name. Of a repeated header one value must match.
     pub headers: Box<[(http::HeaderName, ValuePattern)]>,
-    /// Query parameters by name.
+    /// Query parameters by name, percent-decoded. Of a repeated parameter the first value counts.
     pub query: Box<[(Arc<str>, ValuePattern)]>,
 }
 

@@ -96,9 +96,27 @@ fn pattern_has_the_form_of_a_request_for_it() {
 /// Pieces that matter, so that random paths meet every branch.
 fn raw_path() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("/"), Just("."), Just("%2e"), Just("%2F"), Just("%5c"), Just("\\"), Just("%"), Just("%2"), Just("2f"),
-        Just("%C3"), Just("%a9"), Just("é"), Just(";"), Just("%3b"), Just("%00"), Just("a"), Just("%41"), Just("%25"),
-        Just("{"), Just("\u{7f}"), Just("%e4%bd%a0")
+        Just("/"),
+        Just("."),
+        Just("%2e"),
+        Just("%2F"),
+        Just("%5c"),
+        Just("\\"),
+        Just("%"),
+        Just("%2"),
+        Just("2f"),
+        Just("%C3"),
+        Just("%a9"),
+        Just("é"),
+        Just(";"),
+        Just("%3b"),
+        Just("%00"),
+        Just("a"),
+        Just("%41"),
+        Just("%25"),
+        Just("{"),
+        Just("\u{7f}"),
+        Just("%e4%bd%a0")
     ];
     prop_oneof![proptest::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat()), any::<String>()]
 }

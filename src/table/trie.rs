@@ -1,0 +1,95 @@
+//! The templates of one host and verb, as a trie of segments that is walked in rank order.
+
+use super::{
+    span::Span,
+    template::{MAX_SEGMENTS, Segment, Template},
+};
+use hashbrown::HashMap;
+
+/// A trie of segments up to `**`, and what follows it as lists. As deep as a template is long, at
+/// most [`MAX_SEGMENTS`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Trie {
+    literals: HashMap<Box<str>, Trie>,
+    single: Option<Box<Trie>>,
+    /// Templates that end here.
+    ends: Span,
+    /// Templates with `**` here, in rank order.
+    tails: Vec<Tail>,
+}
+
+/// The segments after `**`.
+#[derive(Clone, Debug)]
+struct Tail {
+    segments: Box<[Segment]>,
+    span: Span,
+}
+
+impl Trie {
+    /// Adds the template of the entry at `index`. Entries must come in rank order.
+    pub(super) fn insert(&mut self, template: &Template, index: usize) {
+        let mut node = self;
+        let mut segments = template.segments().iter();
+        for segment in segments.by_ref() {
+            node = match segment {
+                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Single => node.single.get_or_insert_default(),
+                Segment::Rest => return node.insert_tail(segments.as_slice(), index),
+            };
+        }
+        node.ends.push(index);
+    }
+
+    fn insert_tail(&mut self, segments: &[Segment], index: usize) {
+        match self.tails.last_mut() {
+            Some(tail) if *tail.segments == *segments => tail.span.push(index),
+            _ => {
+                let mut span = Span::default();
+                span.push(index);
+                self.tails.push(Tail { segments: segments.into(), span });
+            }
+        }
+    }
+
+    /// Offers the runs of entries whose template takes the path, best first, until `take` takes one.
+    pub(super) fn visit<T>(&self, path: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
+        self.descend(Some(path.strip_prefix('/')?), take)
+    }
+
+    /// `left` is the path after the slash of the next segment, `None` at its end.
+    fn descend<T>(&self, left: Option<&str>, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
+        let below = match left {
+            Some(left) => self.descend_segment(left, take),
+            None if self.ends.is_empty() => None,
+            None => take(self.ends),
+        };
+        below.or_else(|| self.tails.iter().filter(|tail| tail.takes(left)).find_map(|tail| take(tail.span)))
+    }
+
+    fn descend_segment<T>(&self, left: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
+        let (segment, next) = match left.split_once('/') {
+            Some((segment, next)) => (segment, Some(next)),
+            None => (left, None),
+        };
+        if let Some(found) = self.literals.get(segment).and_then(|node| node.descend(next, take)) {
+            return Some(found);
+        }
+        let single = self.single.as_ref().filter(|_| !segment.is_empty())?;
+        single.descend(next, take)
+    }
+}
+
+impl Tail {
+    fn takes(&self, mut left: Option<&str>) -> bool {
+        debug_assert!(self.segments.len() < MAX_SEGMENTS, "a tail must be shorter than a template");
+        self.segments.iter().rev().all(|segment| {
+            let Some(text) = left else { return false };
+            let (before, last) = match text.rsplit_once('/') {
+                Some((before, last)) => (Some(before), last),
+                None => (None, text),
+            };
+            left = before;
+            segment.takes(last)
+        })
+    }
+}
