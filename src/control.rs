@@ -4,4 +4,9 @@
 //! path in the words of `model` and `table` alone.
 
 pub mod change;
+#[cfg(feature = "kubernetes")]
+pub mod leader;
 pub mod report;
+#[cfg(feature = "kubernetes")]
+pub mod status;
+pub mod watch;

@@ -9,6 +9,7 @@
 //! The two paths meet in the words of [`model`] and [`table`], and in the composition root alone.
 //! The modules below stand in reading order.
 
+pub mod cli;
 pub mod control;
 pub mod model;
 pub mod resource;

@@ -1,0 +1,4 @@
+//! The command line.
+
+#[cfg(feature = "kubernetes")]
+pub mod preflight;

@@ -1,0 +1,84 @@
+//! The kinds that are watched: how each becomes an `Object`, and what is asked of the API server.
+
+use crate::{control::change::Object, model::diagnostic::Kind, resource::GatewayRoute};
+use gateway_api::apis::standard::referencegrants::ReferenceGrant;
+use k8s_openapi::api::{
+    core::v1::{Namespace, Secret, Service},
+    discovery::v1::EndpointSlice,
+    networking::v1::{Ingress, IngressClass},
+};
+use kube::Resource;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use std::{fmt::Debug, sync::Arc};
+
+/// A kind that is watched.
+pub(super) trait Watched:
+    Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static
+{
+    /// Its word.
+    const KIND: Kind;
+    /// Whether only metadata is asked for.
+    const METADATA_ONLY: bool = false;
+    /// Narrows down on the server what is sent.
+    const FIELD_SELECTOR: Option<&'static str> = None;
+
+    /// As an object of the closed set.
+    fn wrap(object: Arc<Self>) -> Object;
+
+    /// Drops from the raw object what nobody reads.
+    fn trim(_object: &mut Map<String, Value>) {}
+}
+
+macro_rules! watched {
+    ($($kind:ident),*) => {$(
+        impl Watched for $kind {
+            const KIND: Kind = Kind::$kind;
+
+            fn wrap(object: Arc<Self>) -> Object {
+                Object::$kind(object)
+            }
+        }
+    )*};
+}
+
+watched!(GatewayRoute, Service, EndpointSlice, Ingress, IngressClass, ReferenceGrant);
+
+impl Watched for Namespace {
+    const KIND: Kind = Kind::Namespace;
+    const METADATA_ONLY: bool = true;
+
+    fn wrap(object: Arc<Self>) -> Object {
+        Object::Namespace(object)
+    }
+}
+
+impl Watched for Secret {
+    const KIND: Kind = Kind::Secret;
+    const FIELD_SELECTOR: Option<&'static str> = Some("type=kubernetes.io/tls");
+
+    fn wrap(object: Arc<Self>) -> Object {
+        Object::Secret(object)
+    }
+
+    /// Other keys of a TLS Secret are none of our business.
+    fn trim(object: &mut Map<String, Value>) {
+        if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
+            data.retain(|key, _| matches!(key.as_str(), "tls.crt" | "tls.key"));
+        }
+    }
+}
+
+/// The plural name of a kind with its API group, as RBAC and people write it.
+pub(super) const fn resource_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::GatewayRoute => "gatewayroutes.paifang.dev",
+        Kind::Service => "services",
+        Kind::EndpointSlice => "endpointslices.discovery.k8s.io",
+        Kind::Secret => "secrets",
+        Kind::Namespace => "namespaces",
+        Kind::Ingress => "ingresses.networking.k8s.io",
+        Kind::IngressClass => "ingressclasses.networking.k8s.io",
+        Kind::ReferenceGrant => "referencegrants.gateway.networking.k8s.io",
+    }
+}
