@@ -28,7 +28,8 @@ pub use named::{Named, watch_named};
 pub use sync::{ScopeState, SyncState};
 
 pub(crate) use backoff::Backoff;
-pub(crate) use failure::reason_text;
+pub(crate) use failure::{mend_rights, reason_text};
+pub(crate) use kinds::resource_name;
 
 use crate::{
     control::change::{Change, Scope},

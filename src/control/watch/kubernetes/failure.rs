@@ -57,7 +57,8 @@ fn place(scope: &Scope) -> String {
     }
 }
 
-fn mend_rights(scope: &Scope, verb: &str) -> String {
+/// How to get a right that is missing.
+pub(crate) fn mend_rights(scope: &Scope, verb: &str) -> String {
     let resource = resource_name(scope.kind);
     match (scope.kind, &scope.namespace) {
         (Kind::Secret, Some(namespace)) => {

@@ -70,7 +70,7 @@ impl Watched for Secret {
 }
 
 /// The plural name of a kind with its API group, as RBAC and people write it.
-pub(super) const fn resource_name(kind: Kind) -> &'static str {
+pub(crate) const fn resource_name(kind: Kind) -> &'static str {
     match kind {
         Kind::GatewayRoute => "gatewayroutes.paifang.dev",
         Kind::Service => "services",
