@@ -3,6 +3,7 @@
 //! One task owns the cache and is the only writer of tables and endpoint sets. It meets the data
 //! path in the words of `model` and `table` alone.
 
+pub mod cache;
 pub mod change;
 #[cfg(feature = "kubernetes")]
 pub mod leader;
@@ -10,3 +11,7 @@ pub mod report;
 #[cfg(feature = "kubernetes")]
 pub mod status;
 pub mod watch;
+pub mod compile;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod translate;

@@ -1,0 +1,210 @@
+//! The cache: every object that the sources reported, and what each change touches.
+//!
+//! One task owns it. A change that only moves endpoints takes the short road and never rebuilds
+//! the table; a change that means nothing to routing (a status, a resource version) touches
+//! nothing. Objects that users write keep their last good version beside the newest.
+
+mod slices;
+mod store;
+mod tracked;
+
+pub use slices::{SERVICE_LABEL, ServiceName, Slices};
+pub use store::Store;
+pub use tracked::{Held, Tracked, Unreadable};
+
+use super::{
+    change::{Change, Object, Scope},
+    compile::Compile,
+};
+use crate::{
+    model::diagnostic::{Kind, ObjectRef},
+    resource::GatewayRoute,
+};
+use gateway_api::apis::standard::referencegrants::ReferenceGrant;
+use k8s_openapi::api::{
+    core::v1::{Namespace, Secret, Service},
+    networking::v1::{Ingress, IngressClass},
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+/// What a change touches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing that runs.
+    #[default]
+    Nothing,
+    /// The endpoints of these Services, and no route.
+    Endpoints(BTreeSet<ServiceName>),
+    /// The table. The endpoints of any Service may be others too.
+    Table,
+}
+
+impl Effect {
+    /// What both touch together.
+    pub fn merge(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Endpoints(mine), Self::Endpoints(mut theirs)) => mine.append(&mut theirs),
+            (Self::Table, _) | (_, Self::Nothing) => {}
+            (_, other) => *self = other,
+        }
+    }
+
+    fn table_if(changed: bool) -> Self {
+        if changed { Self::Table } else { Self::Nothing }
+    }
+
+    fn endpoints(services: BTreeSet<ServiceName>) -> Self {
+        if services.is_empty() { Self::Nothing } else { Self::Endpoints(services) }
+    }
+}
+
+/// Every object known, by kind.
+#[derive(Debug, Default)]
+pub struct Cache {
+    /// GatewayRoutes of every class.
+    pub routes: Store<Tracked<GatewayRoute>>,
+    /// Ingresses of every class.
+    pub ingresses: Store<Tracked<Ingress>>,
+    /// Secrets of the namespaces that are read.
+    pub secrets: Store<Tracked<Secret>>,
+    /// Services.
+    pub services: Store<Arc<Service>>,
+    /// EndpointSlices.
+    pub slices: Slices,
+    /// Namespaces, by an empty namespace and their name.
+    pub namespaces: Store<Arc<Namespace>>,
+    /// IngressClasses, by an empty namespace and their name.
+    pub classes: Store<Arc<IngressClass>>,
+    /// ReferenceGrants.
+    pub grants: Store<Arc<ReferenceGrant>>,
+}
+
+impl Cache {
+    /// Takes a change in and says what it touches.
+    pub fn apply(&mut self, change: Change) -> Effect {
+        match change {
+            Change::Upsert(object) => self.upsert(object),
+            Change::Delete(object) => self.delete(&object),
+            Change::Unreadable { object, generation, message } => {
+                self.mark_unreadable(&object, Unreadable { generation, message })
+            }
+            Change::Replace { scope, objects, unreadable } => self.replace(&scope, objects, unreadable),
+        }
+    }
+
+    fn upsert(&mut self, object: Object) -> Effect {
+        let ObjectRef { namespace, name, .. } = object.reference();
+        match object {
+            Object::GatewayRoute(object) => track(&mut self.routes, &namespace, &name, object),
+            Object::Ingress(object) => track(&mut self.ingresses, &namespace, &name, object),
+            Object::Secret(object) => track(&mut self.secrets, &namespace, &name, object),
+            Object::EndpointSlice(object) => Effect::endpoints(self.slices.upsert(&namespace, &name, object)),
+            Object::Service(object) => keep(&mut self.services, &namespace, &name, object, |a, b| a.spec == b.spec),
+            // Nothing of a Namespace is used, not even its end: its objects are deleted one by one.
+            Object::Namespace(object) => {
+                self.namespaces.insert(&namespace, &name, object);
+                Effect::Nothing
+            }
+            Object::IngressClass(object) => keep(&mut self.classes, &namespace, &name, object, |a, b| {
+                a.spec == b.spec && a.metadata.annotations == b.metadata.annotations
+            }),
+            Object::ReferenceGrant(object) => {
+                keep(&mut self.grants, &namespace, &name, object, |a, b| a.spec == b.spec)
+            }
+        }
+    }
+
+    fn delete(&mut self, object: &ObjectRef) -> Effect {
+        let (namespace, name) = (&*object.namespace, &*object.name);
+        let gone = match object.kind {
+            Kind::GatewayRoute => self.routes.remove(namespace, name).is_some(),
+            Kind::Ingress => self.ingresses.remove(namespace, name).is_some(),
+            Kind::Secret => self.secrets.remove(namespace, name).is_some(),
+            Kind::Service => self.services.remove(namespace, name).is_some(),
+            Kind::IngressClass => self.classes.remove(namespace, name).is_some(),
+            Kind::ReferenceGrant => self.grants.remove(namespace, name).is_some(),
+            Kind::EndpointSlice => return Effect::endpoints(self.slices.remove(namespace, name)),
+            Kind::Namespace => {
+                self.namespaces.remove(namespace, name);
+                false
+            }
+        };
+        Effect::table_if(gone)
+    }
+
+    /// Objects whose last good version nobody keeps apart simply stay as they are.
+    fn mark_unreadable(&mut self, object: &ObjectRef, why: Unreadable) -> Effect {
+        match object.kind {
+            Kind::GatewayRoute => mark(&mut self.routes, object, why),
+            Kind::Ingress => mark(&mut self.ingresses, object, why),
+            Kind::Secret => mark(&mut self.secrets, object, why),
+            Kind::Service | Kind::EndpointSlice | Kind::Namespace | Kind::IngressClass | Kind::ReferenceGrant => {
+                Effect::Nothing
+            }
+        }
+    }
+
+    fn replace(&mut self, scope: &Scope, objects: Vec<Object>, unreadable: Vec<(ObjectRef, String)>) -> Effect {
+        let mut stay: HashSet<ObjectRef> = objects.iter().map(Object::reference).collect();
+        stay.extend(unreadable.iter().map(|(object, _)| object.clone()));
+        let mut effect = Effect::Nothing;
+        for (namespace, name) in self.names(scope) {
+            let object = ObjectRef { kind: scope.kind, namespace, name };
+            if !stay.contains(&object) {
+                effect.merge(self.delete(&object));
+            }
+        }
+        for object in objects {
+            effect.merge(self.upsert(object));
+        }
+        for (object, message) in unreadable {
+            effect.merge(self.mark_unreadable(&object, Unreadable { generation: None, message }));
+        }
+        effect
+    }
+
+    fn names(&self, scope: &Scope) -> Vec<(Arc<str>, Arc<str>)> {
+        let namespace = scope.namespace.as_deref();
+        match scope.kind {
+            Kind::GatewayRoute => self.routes.names(namespace),
+            Kind::Ingress => self.ingresses.names(namespace),
+            Kind::Secret => self.secrets.names(namespace),
+            Kind::Service => self.services.names(namespace),
+            Kind::EndpointSlice => self.slices.names(namespace),
+            Kind::Namespace => self.namespaces.names(namespace),
+            Kind::IngressClass => self.classes.names(namespace),
+            Kind::ReferenceGrant => self.grants.names(namespace),
+        }
+    }
+}
+
+fn track<T: Compile>(store: &mut Store<Tracked<T>>, namespace: &Arc<str>, name: &Arc<str>, object: Arc<T>) -> Effect {
+    if let Some(tracked) = store.get_mut(namespace, name) {
+        return Effect::table_if(tracked.update(object));
+    }
+    store.insert(namespace, name, Tracked::new(object));
+    Effect::Table
+}
+
+fn mark<T: Compile>(store: &mut Store<Tracked<T>>, object: &ObjectRef, why: Unreadable) -> Effect {
+    if let Some(tracked) = store.get_mut(&object.namespace, &object.name) {
+        return Effect::table_if(tracked.mark_unreadable(why));
+    }
+    store.insert(&object.namespace, &object.name, Tracked::never_read(why));
+    Effect::Table
+}
+
+fn keep<T>(
+    store: &mut Store<Arc<T>>,
+    namespace: &Arc<str>,
+    name: &Arc<str>,
+    object: Arc<T>,
+    same: fn(&T, &T) -> bool,
+) -> Effect {
+    let new = Arc::clone(&object);
+    let old = store.insert(namespace, name, object);
+    Effect::table_if(old.is_none_or(|old| !same(&old, &new)))
+}

@@ -1,0 +1,80 @@
+//! EndpointSlices by the Service that they belong to.
+
+use super::store::Store;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The label that names the Service of a slice.
+pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
+/// A Service by namespace and name.
+pub type ServiceName = (Arc<str>, Arc<str>);
+
+/// All slices, and the Service of each. Slices that belong to no Service are not kept.
+#[derive(Debug, Default)]
+pub struct Slices {
+    by_service: Store<BTreeMap<Arc<str>, Arc<EndpointSlice>>>,
+    service_of: Store<Arc<str>>,
+}
+
+impl Slices {
+    /// The slices of a Service, by name.
+    pub fn of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Arc<EndpointSlice>> {
+        self.by_service.get(namespace, service).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Puts a slice in place. Returns the Services whose endpoints may be others now.
+    pub(super) fn upsert(
+        &mut self,
+        namespace: &Arc<str>,
+        name: &Arc<str>,
+        slice: Arc<EndpointSlice>,
+    ) -> BTreeSet<ServiceName> {
+        let service = slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE_LABEL));
+        let Some(service) = service.map(|service| Arc::<str>::from(service.as_str())) else {
+            return self.remove(namespace, name);
+        };
+        let mut touched = BTreeSet::new();
+        if self.service_of.get(namespace, name).is_some_and(|old| *old != service) {
+            touched.append(&mut self.remove(namespace, name));
+        }
+        if self.put(namespace, name, &service, slice) {
+            touched.insert((Arc::clone(namespace), service));
+        }
+        touched
+    }
+
+    fn put(&mut self, namespace: &Arc<str>, name: &Arc<str>, service: &Arc<str>, slice: Arc<EndpointSlice>) -> bool {
+        self.service_of.insert(namespace, name, Arc::clone(service));
+        if self.by_service.get(namespace, service).is_none() {
+            self.by_service.insert(namespace, service, BTreeMap::new());
+        }
+        let Some(slices) = self.by_service.get_mut(namespace, service) else { return false };
+        let same = slices.get(name).is_some_and(|old| same_endpoints(old, &slice));
+        slices.insert(Arc::clone(name), slice);
+        !same
+    }
+
+    /// Takes a slice out. Returns the Service that loses endpoints.
+    pub(super) fn remove(&mut self, namespace: &str, name: &str) -> BTreeSet<ServiceName> {
+        let Some(service) = self.service_of.remove(namespace, name) else { return BTreeSet::new() };
+        let Some(slices) = self.by_service.get_mut(namespace, &service) else { return BTreeSet::new() };
+        slices.remove(name);
+        if slices.is_empty() {
+            self.by_service.remove(namespace, &service);
+        }
+        BTreeSet::from([(namespace.into(), service)])
+    }
+
+    /// The names of the slices in one namespace, or in all.
+    pub(super) fn names(&self, scope: Option<&str>) -> Vec<(Arc<str>, Arc<str>)> {
+        self.service_of.names(scope)
+    }
+}
+
+fn same_endpoints(old: &EndpointSlice, new: &EndpointSlice) -> bool {
+    old.endpoints == new.endpoints && old.ports == new.ports && old.address_type == new.address_type
+}

@@ -1,0 +1,155 @@
+//! GatewayRoutes: hosts and matches to patterns.
+
+use super::{Compile, Finding, conditions, hosts, no_errors, paths, same_version};
+use crate::{
+    model::{condition::Reason, rule},
+    resource::{GatewayRoute, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
+    table::{Conditions, HostPattern, PathPattern},
+};
+use std::sync::Arc;
+
+/// What a GatewayRoute says by itself.
+#[derive(Debug, Default)]
+pub struct CompiledRoute {
+    /// The hosts: `Any` alone where the route names none. Empty only where all names are bad.
+    pub hosts: Vec<HostPattern>,
+    /// The rules, in the order of the object.
+    pub rules: Vec<CompiledRule>,
+    /// The Strict-Transport-Security value.
+    pub hsts: Option<Arc<str>>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// What a rule says by itself.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// The requests that it takes, as far as they could be understood.
+    pub matches: Vec<(PathPattern, Conditions)>,
+    /// How requests are handled.
+    pub handler: rule::Handler,
+    /// What is done with ambiguous paths.
+    pub path_safety: rule::PathSafety,
+    /// Why it cannot serve at all.
+    pub broken: Option<Reason>,
+}
+
+impl Compile for GatewayRoute {
+    type Output = CompiledRoute;
+
+    fn compile(&self) -> CompiledRoute {
+        let mut findings = Vec::new();
+        let hosts = compile_hosts(&self.spec.hostnames, &mut findings);
+        let rules = self.spec.rules.as_deref().unwrap_or_default();
+        let rules = rules.iter().enumerate().map(|(index, rule)| compile_rule(index, rule, &mut findings)).collect();
+        if self.spec.rules.is_none() && self.spec.policy_for.is_none() {
+            findings.push(Finding::error("spec", "set exactly one of rules and policyFor"));
+        }
+        let hsts = self.spec.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts_value);
+        CompiledRoute { hosts, rules, hsts, findings }
+    }
+
+    fn is_good(output: &CompiledRoute) -> bool {
+        no_errors(&output.findings)
+    }
+
+    fn same_object(old: &Self, new: &Self) -> bool {
+        old.metadata.uid == new.metadata.uid
+    }
+
+    fn same_meaning(old: &Self, new: &Self) -> bool {
+        same_version(&old.metadata, &new.metadata) && old.spec == new.spec
+    }
+}
+
+fn compile_hosts(names: &[String], findings: &mut Vec<Finding>) -> Vec<HostPattern> {
+    if names.is_empty() {
+        return vec![HostPattern::Any];
+    }
+    let mut compiled = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        match hosts::parse(name, hosts::Star::Labels) {
+            Ok(host) if compiled.contains(&host) => {}
+            Ok(host) => compiled.push(host),
+            Err(message) => findings.push(Finding::error(format!("spec.hostnames[{index}]"), message)),
+        }
+    }
+    compiled
+}
+
+fn compile_rule(index: usize, rule: &Rule, findings: &mut Vec<Finding>) -> CompiledRule {
+    let field = format!("spec.rules[{index}]");
+    let before = findings.len();
+    let handler = compile_handler(rule.handler.type_, &field, findings);
+    if rule.backends.is_empty() {
+        findings.push(Finding::error(format!("{field}.backends"), "backends must name at least one Service"));
+    }
+    let matches = compile_matches(&rule.matches, &field, findings);
+    let broken = (findings.len() > before).then_some(Reason::UnsupportedValue);
+    CompiledRule { matches, handler, path_safety: compile_path_safety(rule.path_safety), broken }
+}
+
+fn compile_handler(type_: HandlerType, field: &str, findings: &mut Vec<Finding>) -> rule::Handler {
+    match type_ {
+        HandlerType::Http => rule::Handler::Http,
+        HandlerType::Web => rule::Handler::Web,
+        HandlerType::Rpc
+        | HandlerType::Api
+        | HandlerType::Event
+        | HandlerType::CloudEvents
+        | HandlerType::Broker
+        | HandlerType::Registry => {
+            let message = format!("{type_:?} is not available in this version: use Http or Web");
+            findings.push(Finding::error(format!("{field}.handler.type"), message));
+            rule::Handler::Http
+        }
+    }
+}
+
+const fn compile_path_safety(safety: PathSafety) -> rule::PathSafety {
+    match safety {
+        PathSafety::Strict => rule::PathSafety::Strict,
+        PathSafety::AllowEncodedSlash => rule::PathSafety::AllowEncodedSlash,
+        PathSafety::Raw => rule::PathSafety::Raw,
+    }
+}
+
+fn compile_matches(matches: &[RouteMatch], field: &str, findings: &mut Vec<Finding>) -> Vec<(PathPattern, Conditions)> {
+    if matches.is_empty() {
+        return vec![(PathPattern::Prefix("".into()), Conditions::default())];
+    }
+    let compile = |(index, condition)| compile_match(condition, &format!("{field}.matches[{index}]"), findings);
+    matches.iter().enumerate().filter_map(compile).collect()
+}
+
+fn compile_match(
+    condition: &RouteMatch,
+    field: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<(PathPattern, Conditions)> {
+    let path = compile_path(condition.path.as_ref(), field, findings);
+    let conditions = conditions::compile(condition, field, findings);
+    Some((path?, conditions?))
+}
+
+fn compile_path(path: Option<&PathMatch>, field: &str, findings: &mut Vec<Finding>) -> Option<PathPattern> {
+    let (type_, value) = path.map_or((PathMatchType::PathPrefix, "/"), |path| (path.type_, path.value.as_str()));
+    match paths::parse(type_, value) {
+        Ok(pattern) => Some(pattern),
+        Err(message) => {
+            findings.push(Finding::error(format!("{field}.path.value"), message));
+            None
+        }
+    }
+}
+
+fn hsts_value(hsts: &Hsts) -> Arc<str> {
+    let mut value = format!("max-age={}", hsts.max_age_seconds.max(0));
+    if hsts.include_subdomains {
+        value.push_str("; includeSubDomains");
+    }
+    if hsts.preload {
+        value.push_str("; preload");
+    }
+    value.into()
+}

@@ -1,0 +1,138 @@
+//! References to Services, resolved to a port number.
+
+use super::{
+    build::Build,
+    references::{self, From, SERVICE, To},
+};
+use crate::{
+    control::cache::Cache,
+    model::{condition::Reason, target::ServicePort},
+    resource::PortRef,
+};
+use k8s_openapi::api::core::v1::{Service, ServicePort as Port};
+use std::sync::Arc;
+
+/// A Service and a port of it, as an object names them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// Who refers.
+    pub(super) from: From<'a>,
+    /// The namespace of the Service.
+    pub(super) namespace: &'a str,
+    /// The name of the Service.
+    pub(super) service: &'a str,
+    /// The port; `None` for the only one.
+    pub(super) port: Option<&'a PortRef>,
+}
+
+/// The part of a reference that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The namespace.
+    Namespace,
+    /// The name of the Service.
+    Service,
+    /// The port.
+    Port,
+}
+
+/// Why a reference cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// The part that is wrong.
+    pub(super) part: Part,
+    /// The reason word.
+    pub(super) reason: Reason,
+    /// What is wrong and how to mend it.
+    pub(super) message: String,
+}
+
+impl Refusal {
+    const fn new(part: Part, reason: Reason, message: String) -> Self {
+        Self { part, reason, message }
+    }
+}
+
+/// The Service port that is meant.
+pub(super) fn resolve(build: &Build<'_>, wanted: Wanted<'_>) -> Result<ServicePort, Refusal> {
+    let (namespace, name, service) = find(build, wanted)?;
+    let port = find_port(service, wanted)?;
+    Ok(ServicePort { namespace: Arc::clone(namespace), service: Arc::clone(name), port })
+}
+
+type Found<'a> = (&'a Arc<str>, &'a Arc<str>, &'a Service);
+
+fn find<'a>(build: &Build<'a>, wanted: Wanted<'_>) -> Result<Found<'a>, Refusal> {
+    let cache: &'a Cache = build.cache;
+    let Wanted { from, namespace, service: name, .. } = wanted;
+    references::may_reference(cache, from, To { kind: SERVICE, namespace, name })
+        .map_err(|message| Refusal::new(Part::Namespace, Reason::RefNotPermitted, message))?;
+    if !build.context.watched.covers(namespace) {
+        let message = format!("namespace `{namespace}` is not watched: add it to --watch-namespaces");
+        return Err(Refusal::new(Part::Namespace, Reason::BackendNotFound, message));
+    }
+    let Some((namespace, name, service)) = cache.services.get_named(namespace, name) else {
+        let message = format!("there is no Service `{name}` in namespace `{namespace}`");
+        return Err(Refusal::new(Part::Service, Reason::BackendNotFound, message));
+    };
+    if type_of(service) == "ExternalName" {
+        let message = format!(
+            "Service `{name}` has type ExternalName, which leads out of the cluster: use a Service with EndpointSlices"
+        );
+        return Err(Refusal::new(Part::Service, Reason::UnsupportedProtocol, message));
+    }
+    Ok((namespace, name, service))
+}
+
+fn type_of(service: &Service) -> &str {
+    service.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or("ClusterIP")
+}
+
+fn find_port(service: &Service, wanted: Wanted<'_>) -> Result<u16, Refusal> {
+    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    let port = match wanted.port {
+        Some(PortRef::Number(number)) => ports.iter().find(|port| port.port == i32::from(*number)),
+        Some(PortRef::Name(name)) => by_name(ports, name),
+        None => only(ports),
+    };
+    let not_found = |reason, message| Refusal::new(Part::Port, reason, message);
+    let port = port.ok_or_else(|| not_found(Reason::BackendNotFound, missing(ports, wanted)))?;
+    if port.protocol.as_deref().unwrap_or("TCP") != "TCP" {
+        let message = format!("port {} of Service `{}` is not a TCP port", port.port, wanted.service);
+        return Err(not_found(Reason::UnsupportedProtocol, message));
+    }
+    u16::try_from(port.port).map_err(|_| {
+        not_found(Reason::BackendNotFound, format!("port {} of Service `{}` is no port", port.port, wanted.service))
+    })
+}
+
+/// A name that is a number in quotes is meant as the number.
+fn by_name<'a>(ports: &'a [Port], name: &str) -> Option<&'a Port> {
+    let number = name.parse().ok();
+    ports.iter().find(|port| port.name.as_deref() == Some(name) || Some(port.port) == number)
+}
+
+fn only(ports: &[Port]) -> Option<&Port> {
+    match ports {
+        [port] => Some(port),
+        _ => None,
+    }
+}
+
+fn missing(ports: &[Port], wanted: Wanted<'_>) -> String {
+    let names: Vec<_> = ports.iter().map(describe).collect();
+    let has = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.join(", ")) };
+    match wanted.port {
+        Some(port) => format!("Service `{}` has no port `{port}`: {has}", wanted.service),
+        None => {
+            format!("Service `{}` does not have exactly one port, so name the one that is meant: {has}", wanted.service)
+        }
+    }
+}
+
+fn describe(port: &Port) -> String {
+    match &port.name {
+        Some(name) => format!("{} ({name})", port.port),
+        None => port.port.to_string(),
+    }
+}

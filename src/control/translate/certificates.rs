@@ -1,0 +1,193 @@
+//! References to TLS Secrets, and the certificates by the host names that ask for them.
+
+use super::{
+    build::Build,
+    references::{self, From, SECRET, To},
+};
+use crate::{
+    control::{cache::Tracked, compile::certificate::ParsedCertificate},
+    model::{
+        certificate::Certificate,
+        condition::{ConditionType, Reason},
+        diagnostic::{Kind, ObjectRef},
+    },
+};
+use k8s_openapi::api::core::v1::Secret;
+use std::{collections::HashMap, sync::Arc};
+
+/// The certificates found so far, each once.
+#[derive(Debug, Default)]
+pub(super) struct Certificates {
+    found: Vec<Found>,
+    by_secret: HashMap<(Arc<str>, Arc<str>), usize>,
+    by_host: HashMap<Arc<str>, usize>,
+    default: Option<Certificate>,
+}
+
+#[derive(Debug)]
+struct Found {
+    namespace: Arc<str>,
+    secret: Arc<str>,
+    parsed: ParsedCertificate,
+    hostnames: Vec<Arc<str>>,
+}
+
+impl Certificates {
+    /// The certificates by host name, and the default one.
+    pub(super) fn finish(self) -> (Vec<Certificate>, Option<Certificate>) {
+        let certificates = self.found.into_iter().filter(|found| !found.hostnames.is_empty()).map(Found::finish);
+        (certificates.collect(), self.default)
+    }
+
+    fn place(&mut self, namespace: &Arc<str>, secret: &Arc<str>, parsed: &ParsedCertificate) -> usize {
+        let found = &mut self.found;
+        *self.by_secret.entry((Arc::clone(namespace), Arc::clone(secret))).or_insert_with(|| {
+            found.push(Found {
+                namespace: Arc::clone(namespace),
+                secret: Arc::clone(secret),
+                parsed: parsed.clone(),
+                hostnames: Vec::new(),
+            });
+            found.len() - 1
+        })
+    }
+
+    /// Serves a host name by a certificate, unless another one does already. Returns whether.
+    fn serve(&mut self, host: &Arc<str>, place: usize) -> bool {
+        let owner = *self.by_host.entry(Arc::clone(host)).or_insert_with(|| {
+            if let Some(found) = self.found.get_mut(place) {
+                found.hostnames.push(Arc::clone(host));
+            }
+            place
+        });
+        owner == place
+    }
+}
+
+impl Found {
+    fn finish(self) -> Certificate {
+        Certificate {
+            namespace: self.namespace,
+            secret: self.secret,
+            hostnames: self.hostnames.into(),
+            not_after: self.parsed.not_after,
+            key: self.parsed.key,
+        }
+    }
+}
+
+/// A Secret as an object names it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'a> {
+    /// The object that names it.
+    pub(super) object: &'a ObjectRef,
+    /// The same, as grants name it.
+    pub(super) from: From<'a>,
+    /// The namespace of the Secret.
+    pub(super) namespace: &'a str,
+    /// The name of the Secret.
+    pub(super) name: &'a str,
+    /// The field that names it.
+    pub(super) field: &'a str,
+}
+
+/// Serves a Secret's certificate for some host names, or for all names that it is made for where
+/// none are given.
+pub(super) fn serve(build: &mut Build<'_>, wanted: Wanted<'_>, hosts: &[Arc<str>]) {
+    let Some((namespace, name, parsed)) = find(build, wanted) else { return };
+    let place = build.certificates.place(&namespace, &name, &parsed);
+    warn_of_dates(build, wanted, &parsed);
+    let hosts = if hosts.is_empty() { &parsed.names } else { hosts };
+    for host in hosts {
+        serve_host(build, wanted, &parsed, host, place);
+    }
+}
+
+fn serve_host(build: &mut Build<'_>, wanted: Wanted<'_>, parsed: &ParsedCertificate, host: &Arc<str>, place: usize) {
+    let warn = |build: &mut Build<'_>, reason, message: String| {
+        build.warning(wanted.object, wanted.field, ConditionType::ResolvedRefs, reason, message);
+    };
+    if !parsed.covers(host) {
+        let message = format!("the certificate is not made for `{host}`: clients will refuse it");
+        warn(build, Reason::InvalidCertificateRef, message);
+    }
+    if !build.certificates.serve(host, place) {
+        let message = format!("an older object already serves `{host}` with the certificate of another Secret");
+        warn(build, Reason::Conflicted, message);
+    }
+}
+
+fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>, ParsedCertificate)> {
+    let Wanted { from, namespace, name, .. } = wanted;
+    let cache = build.cache;
+    let refuse = |build: &mut Build<'_>, reason, message: String| {
+        build.error(wanted.object, wanted.field, ConditionType::ResolvedRefs, reason, message);
+    };
+    if let Err(message) = references::may_reference(cache, from, To { kind: SECRET, namespace, name }) {
+        refuse(build, Reason::RefNotPermitted, message);
+        return None;
+    }
+    if !build.context.secrets.covers(namespace) {
+        let message = not_read(build, namespace);
+        refuse(build, Reason::InvalidCertificateRef, message);
+        return None;
+    }
+    let Some((namespace, name, tracked)) = cache.secrets.get_named(namespace, name) else {
+        let message =
+            format!("there is no Secret `{name}` in namespace `{namespace}`: the default certificate is served");
+        refuse(build, Reason::InvalidCertificateRef, message);
+        return None;
+    };
+    let (parsed, problem) = usable(tracked);
+    if let Some(problem) = problem {
+        refuse(build, Reason::InvalidCertificateRef, format!("Secret `{name}` cannot be used: {problem}"));
+    }
+    Some((Arc::clone(namespace), Arc::clone(name), parsed?.clone()))
+}
+
+/// The certificate that serves, and what is wrong with the newest version of its Secret.
+fn usable(tracked: &Tracked<Secret>) -> (Option<&ParsedCertificate>, Option<String>) {
+    let serving = tracked.serving().and_then(|held| held.compiled().as_ref().as_ref().ok());
+    let suffix = if serving.is_some() { "; its last good version goes on serving" } else { "" };
+    let newest = tracked.newest().and_then(|held| held.compiled().as_ref().as_ref().err());
+    let problem = newest.map(|error| format!("{error}{suffix}"));
+    (serving, problem.or_else(|| tracked.unreadable().map(|why| format!("{}{suffix}", why.message))))
+}
+
+fn not_read(build: &Build<'_>, namespace: &str) -> String {
+    let mut message = format!(
+        "Secrets of namespace `{namespace}` are not read: add it to the chart value tls.namespaces (flag --tls-namespaces)"
+    );
+    if let Some((at, account)) = &build.context.service_account {
+        message.push_str(&format!(
+            ". Without the chart, also: kubectl create role {account}-secrets -n {namespace} --verb=get,list,watch --resource=secrets; \
+             kubectl create rolebinding {account}-secrets -n {namespace} --role={account}-secrets --serviceaccount={at}:{account}"
+        ));
+    }
+    message
+}
+
+fn warn_of_dates(build: &mut Build<'_>, wanted: Wanted<'_>, parsed: &ParsedCertificate) {
+    let now = build.context.now;
+    let message = if parsed.not_after < now {
+        "the certificate has expired: clients will refuse it"
+    } else if parsed.not_before > now {
+        "the certificate is not valid yet: clients will refuse it"
+    } else {
+        return;
+    };
+    build.warning(wanted.object, wanted.field, ConditionType::ResolvedRefs, Reason::InvalidCertificateRef, message);
+}
+
+/// Finds the certificate that is served where no name matches. Its Secret is named by the
+/// gateway's own settings, so that no grant is asked for.
+pub(super) fn add_default(build: &mut Build<'_>) {
+    let Some((namespace, name)) = &build.context.default_certificate else { return };
+    let object = ObjectRef::new(Kind::Secret, namespace, name);
+    let from = From { kind: SECRET, namespace };
+    let wanted = Wanted { object: &object, from, namespace, name, field: "" };
+    let Some((namespace, secret, parsed)) = find(build, wanted) else { return };
+    warn_of_dates(build, wanted, &parsed);
+    let hostnames = Vec::new();
+    build.certificates.default = Some(Found { namespace, secret, parsed, hostnames }.finish());
+}

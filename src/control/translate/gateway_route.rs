@@ -1,0 +1,227 @@
+//! GatewayRoutes to rules and table entries.
+
+use super::{
+    Outcome,
+    backends::{self, Part, Wanted},
+    build::Build,
+    certificates, policy,
+    references::{From, GATEWAY_ROUTE},
+    source::{Selected, Source},
+};
+use crate::{
+    control::compile::route::{CompiledRoute, CompiledRule},
+    model::{
+        condition::{ConditionType, Reason},
+        diagnostic::{Kind, ObjectRef},
+        rule::{Backend, BackendTarget, ErrorStyle, Origin, PathSafety, Rule},
+        snapshot::RuleId,
+        target::ServicePort,
+    },
+    resource::{self, BackendRef, GatewayRoute, GatewayRouteSpec},
+    table::{Entry, HostPattern},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::{sync::Arc, time::Duration};
+
+/// The routes of this gateway's class.
+pub(super) fn select<'a>(build: &mut Build<'a>) -> Vec<Source<'a>> {
+    let class = &build.context.class_name;
+    let is_ours = |route: &GatewayRoute| route.spec.class_name == *class;
+    let routes = build.cache.routes.iter();
+    let select = |route| Selected::new(build, Kind::GatewayRoute, route, meta, is_ours).map(Source::Route);
+    routes.filter_map(select).collect()
+}
+
+const fn meta(route: &GatewayRoute) -> &ObjectMeta {
+    &route.metadata
+}
+
+fn findings(compiled: &CompiledRoute) -> &[crate::control::compile::Finding] {
+    &compiled.findings
+}
+
+/// Translates one route.
+pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute>) {
+    let mut outcome = route.open(build, meta, findings);
+    let (spec, compiled) = (&route.serving.object().spec, route.serving.compiled());
+    let mut entries = Entries::new(route);
+    let rules = spec.rules.as_deref().unwrap_or_default();
+    for (index, (rule, compiled_rule)) in rules.iter().zip(&compiled.rules).enumerate() {
+        note_path_safety(index, compiled_rule.path_safety, &mut outcome);
+        let rule = translate_rule(build, route, index, rule, compiled_rule, &mut outcome);
+        let id = build.add_rule(rule);
+        entries.add(build, compiled, compiled_rule, id);
+    }
+    serve_certificate(build, route, spec, &compiled.hosts);
+    explain_broken(build, &route.object, &compiled.rules);
+    build.close(outcome);
+}
+
+/// Numbers the entries of one route.
+struct Entries {
+    created: i64,
+    name: Arc<str>,
+    next: u32,
+}
+
+impl Entries {
+    fn new(route: &Selected<'_, GatewayRoute>) -> Self {
+        let name = format!("{}/{}", route.object.namespace, route.object.name).into();
+        Self { created: route.created, name, next: 0 }
+    }
+
+    fn add(&mut self, build: &mut Build<'_>, route: &CompiledRoute, rule: &CompiledRule, payload: RuleId) {
+        for (path, conditions) in &rule.matches {
+            for host in &route.hosts {
+                build.add_entry(Entry {
+                    host: host.clone(),
+                    path: path.clone(),
+                    conditions: conditions.clone(),
+                    created: self.created,
+                    order: (Arc::clone(&self.name), self.next),
+                    payload,
+                });
+            }
+            self.next += 1;
+        }
+    }
+}
+
+fn translate_rule(
+    build: &mut Build<'_>,
+    route: &Selected<'_, GatewayRoute>,
+    index: usize,
+    rule: &resource::Rule,
+    compiled: &CompiledRule,
+    outcome: &mut Outcome,
+) -> Rule {
+    let spec = &route.serving.object().spec;
+    let targets = resolve_backends(build, route, index, &rule.backends);
+    for port in targets.iter().flatten() {
+        policy::claim_by_route(build, port, &route.object, spec);
+    }
+    let request_timeout = request_timeout(build, spec, &targets);
+    let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
+    Rule {
+        backends: backends.collect(),
+        origin: origin(&route.object, index, rule.name.as_deref()),
+        handler: compiled.handler,
+        trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
+        request_timeout,
+        path_safety: compiled.path_safety,
+        redirect_to_https: spec.tls.as_ref().and_then(|tls| tls.redirect).unwrap_or_default(),
+        hsts: route.serving.compiled().hsts.clone(),
+        error_style: ErrorStyle::Rest,
+        broken: compiled.broken,
+    }
+}
+
+fn origin(object: &ObjectRef, index: usize, name: Option<&str>) -> Origin {
+    Origin {
+        object: object.clone(),
+        rule: u32::try_from(index).unwrap_or(u32::MAX),
+        name: name.unwrap_or_default().into(),
+    }
+}
+
+type Target = Result<ServicePort, Reason>;
+
+fn resolve_backends(
+    build: &mut Build<'_>,
+    route: &Selected<'_, GatewayRoute>,
+    rule: usize,
+    backends: &[BackendRef],
+) -> Vec<Target> {
+    let own = &*route.object.namespace;
+    let mut targets = Vec::with_capacity(backends.len());
+    for (index, backend) in backends.iter().enumerate() {
+        let wanted = Wanted {
+            from: From { kind: GATEWAY_ROUTE, namespace: own },
+            namespace: backend.namespace.as_deref().unwrap_or(own),
+            service: &backend.service,
+            port: backend.port.as_ref(),
+        };
+        targets.push(backends::resolve(build, wanted).map_err(|refusal| {
+            let field = format!("spec.rules[{rule}].backends[{index}].{}", field_of(refusal.part));
+            build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
+            refusal.reason
+        }));
+    }
+    targets
+}
+
+const fn field_of(part: Part) -> &'static str {
+    match part {
+        Part::Namespace => "namespace",
+        Part::Service => "service",
+        Part::Port => "port",
+    }
+}
+
+fn share(build: &mut Build<'_>, backend: &BackendRef, target: &Target, outcome: &mut Outcome) -> Backend {
+    let target = match target {
+        Ok(port) => {
+            let id = build.upstream(port);
+            outcome.upstreams.push(id);
+            BackendTarget::Upstream(id)
+        }
+        Err(reason) => BackendTarget::Invalid(*reason),
+    };
+    Backend { target, weight: u32::try_from(backend.weight).unwrap_or_default() }
+}
+
+/// The route's own limit, else the one that the policies of its Service ports set. Where several
+/// backends have several limits the longest holds, because the backend is picked later.
+fn request_timeout(build: &Build<'_>, spec: &GatewayRouteSpec, targets: &[Target]) -> Option<Duration> {
+    let default = Some(policy::DEFAULT_REQUEST_TIMEOUT);
+    if let Some(own) = spec.proxy.as_ref().and_then(|proxy| proxy.request_timeout) {
+        return policy::limit(own.0);
+    }
+    let limits = targets.iter().flatten().map(|port| build.policies.request_timeout(port).unwrap_or(default));
+    limits.max_by_key(|limit| limit.unwrap_or(Duration::MAX)).unwrap_or(default)
+}
+
+fn note_path_safety(index: usize, safety: PathSafety, outcome: &mut Outcome) {
+    let note = match safety {
+        PathSafety::Strict => return,
+        PathSafety::AllowEncodedSlash => "encoded slashes pass",
+        PathSafety::Raw => "paths pass unchecked",
+    };
+    outcome.notes.push(format!("spec.rules[{index}].pathSafety: {note}"));
+}
+
+fn serve_certificate(
+    build: &mut Build<'_>,
+    route: &Selected<'_, GatewayRoute>,
+    spec: &GatewayRouteSpec,
+    hosts: &[HostPattern],
+) {
+    let Some(tls) = &spec.tls else { return };
+    let Some(name) = &tls.secret_name else { return };
+    let own = &*route.object.namespace;
+    let wanted = certificates::Wanted {
+        object: &route.object,
+        from: From { kind: GATEWAY_ROUTE, namespace: own },
+        namespace: tls.secret_namespace.as_deref().unwrap_or(own),
+        name,
+        field: "spec.tls.secretName",
+    };
+    certificates::serve(build, wanted, &host_names(hosts));
+}
+
+/// The names that clients ask for; none for a route that takes every host.
+pub(super) fn host_names(hosts: &[HostPattern]) -> Vec<Arc<str>> {
+    let name = |host: &HostPattern| match host {
+        HostPattern::Exact(name) => Some(Arc::clone(name)),
+        HostPattern::Wildcard(suffix) | HostPattern::WildcardLabel(suffix) => Some(format!("*.{suffix}").into()),
+        HostPattern::Any => None,
+    };
+    hosts.iter().filter_map(name).collect()
+}
+
+fn explain_broken(build: &mut Build<'_>, object: &ObjectRef, rules: &[CompiledRule]) {
+    if !rules.is_empty() && rules.iter().all(|rule| rule.broken.is_some()) {
+        let message = "no rule can serve: requests that reach one get 500";
+        build.error(object, "", ConditionType::Programmed, Reason::Invalid, message);
+    }
+}
