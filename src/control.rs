@@ -7,11 +7,12 @@ pub mod cache;
 pub mod change;
 #[cfg(feature = "kubernetes")]
 pub mod leader;
+pub mod compile;
+pub mod endpoints;
 pub mod report;
 #[cfg(feature = "kubernetes")]
 pub mod status;
 pub mod watch;
-pub mod compile;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod translate;

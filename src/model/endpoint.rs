@@ -58,6 +58,12 @@ pub struct EndpointFacts {
 pub struct Endpoint {
     /// What the source said.
     pub facts: EndpointFacts,
+    state: Arc<State>,
+}
+
+/// What outlives a change of the facts.
+#[derive(Debug, Default)]
+struct State {
     in_flight: AtomicUsize,
     removed: AtomicBool,
 }
@@ -65,8 +71,14 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint without history.
     #[must_use]
-    pub const fn new(facts: EndpointFacts) -> Self {
-        Self { facts, in_flight: AtomicUsize::new(0), removed: AtomicBool::new(false) }
+    pub fn new(facts: EndpointFacts) -> Self {
+        Self { facts, state: Arc::default() }
+    }
+
+    /// The same endpoint with other facts: its counters and connections go on.
+    #[must_use]
+    pub fn with_facts(&self, facts: EndpointFacts) -> Self {
+        Self { facts, state: Arc::clone(&self.state) }
     }
 
     /// Where it listens.
@@ -77,19 +89,19 @@ impl Endpoint {
 
     /// The counter of requests that it serves at the moment.
     #[must_use]
-    pub const fn in_flight(&self) -> &AtomicUsize {
-        &self.in_flight
+    pub fn in_flight(&self) -> &AtomicUsize {
+        &self.state.in_flight
     }
 
     /// Says that it is gone: pooled connections to it must not be used again.
     pub fn mark_removed(&self) {
-        self.removed.store(true, Ordering::Release);
+        self.state.removed.store(true, Ordering::Release);
     }
 
     /// Whether it is gone.
     #[must_use]
     pub fn is_removed(&self) -> bool {
-        self.removed.load(Ordering::Acquire)
+        self.state.removed.load(Ordering::Acquire)
     }
 }
 

@@ -1,0 +1,155 @@
+use super::*;
+use crate::{
+    control::{
+        change::Change,
+        testing::{cache, object},
+    },
+    model::diagnostic::{Kind, ObjectRef},
+};
+use std::sync::atomic::Ordering;
+
+const SERVICE: &str = "
+kind: Service
+apiVersion: v1
+metadata: {namespace: shop, name: cart}
+spec: {ports: [{name: http, port: 80}, {name: admin, port: 81}]}";
+
+fn slice(name: &str, family: &str, endpoints: &str) -> String {
+    format!(
+        "
+kind: EndpointSlice
+apiVersion: discovery.k8s.io/v1
+metadata: {{namespace: shop, name: {name}, labels: {{kubernetes.io/service-name: cart}}}}
+addressType: {family}
+ports: [{{name: http, port: 8080}}, {{name: admin, port: 9090}}]
+endpoints: [{endpoints}]"
+    )
+}
+
+fn port() -> ServicePort {
+    ServicePort { namespace: "shop".into(), service: "cart".into(), port: 80 }
+}
+
+fn addresses(endpoints: &[Arc<Endpoint>]) -> Vec<String> {
+    endpoints.iter().map(|endpoint| endpoint.address().to_string()).collect()
+}
+
+struct World {
+    cache: Cache,
+    endpoints: Endpoints,
+    cell: Arc<EndpointCell>,
+}
+
+impl World {
+    fn new(slices: &[String]) -> Self {
+        let text =
+            std::iter::once(SERVICE.to_owned()).chain(slices.iter().cloned()).collect::<Vec<_>>().join("\n---\n");
+        let cache = cache(&text);
+        let mut endpoints = Endpoints::default();
+        let cell = endpoints.cell(&port());
+        endpoints.refresh_all(&cache);
+        Self { cache, endpoints, cell }
+    }
+
+    fn put(&mut self, slice: &str) -> usize {
+        match self.cache.apply(Change::Upsert(object(slice))) {
+            crate::control::cache::Effect::Endpoints(services) => self.endpoints.refresh(&self.cache, &services),
+            crate::control::cache::Effect::Nothing => 0,
+            crate::control::cache::Effect::Table => panic!("a slice must not touch the table"),
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Endpoint>> {
+        self.cell.load().all.to_vec()
+    }
+}
+
+#[test]
+fn both_families_are_joined_and_the_port_is_matched_by_name() {
+    let world =
+        World::new(&[slice("a", "IPv4", "{addresses: [10.0.0.1]}"), slice("b", "IPv6", "{addresses: ['fd00::1']}")]);
+    assert_eq!(addresses(&world.all()), ["10.0.0.1:8080", "[fd00::1]:8080"]);
+    assert_eq!(world.endpoints.counts(&port()), (2, 2));
+}
+
+#[test]
+fn a_missing_ready_condition_means_ready() {
+    let world = World::new(&[slice(
+        "a",
+        "IPv4",
+        "{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {}}, {addresses: [10.0.0.3], conditions: {ready: false}}",
+    )]);
+    assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.1:8080", "10.0.0.2:8080"]);
+    assert_eq!(world.endpoints.counts(&port()), (2, 3));
+}
+
+#[test]
+fn terminating_endpoints_serve_only_while_none_is_ready() {
+    let leaving = "{addresses: [10.0.0.1], conditions: {ready: false, serving: true, terminating: true}}";
+    let starting = "{addresses: [10.0.0.2], conditions: {ready: false, serving: false}}";
+    let mut world = World::new(&[slice("a", "IPv4", &format!("{leaving}, {starting}"))]);
+    assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.1:8080"]);
+    assert_eq!(world.put(&slice("a", "IPv4", &format!("{leaving}, {{addresses: [10.0.0.2]}}"))), 1);
+    assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.2:8080"]);
+}
+
+#[test]
+fn an_endpoint_that_stays_keeps_its_state() {
+    let mut world = World::new(&[slice("a", "IPv4", "{addresses: [10.0.0.1], targetRef: {uid: one}}")]);
+    let first = world.all().remove(0);
+    first.in_flight().fetch_add(3, Ordering::Relaxed);
+    world.put(&slice("a", "IPv4", "{addresses: [10.0.0.1], targetRef: {uid: one}}, {addresses: [10.0.0.2]}"));
+    assert!(Arc::ptr_eq(&first, &world.all()[0]));
+    world.put(&slice("a", "IPv4", "{addresses: [10.0.0.1], targetRef: {uid: one}, conditions: {ready: false}}"));
+    let changed = world.all().remove(0);
+    assert!(!changed.facts.conditions.ready);
+    assert_eq!(changed.in_flight().load(Ordering::Relaxed), 3);
+    assert!(!first.is_removed());
+}
+
+#[test]
+fn another_identity_at_the_same_address_is_another_endpoint() {
+    let mut world = World::new(&[slice("a", "IPv4", "{addresses: [10.0.0.1], targetRef: {uid: one}}")]);
+    let first = world.all().remove(0);
+    world.put(&slice("a", "IPv4", "{addresses: [10.0.0.1], targetRef: {uid: two}}"));
+    assert!(first.is_removed());
+    assert!(!world.all()[0].is_removed());
+}
+
+#[test]
+fn one_that_leaves_is_marked_and_one_in_two_slices_counts_once() {
+    let one = slice("a", "IPv4", "{addresses: [10.0.0.1], conditions: {ready: false}}");
+    let mut world = World::new(&[one, slice("b", "IPv4", "{addresses: [10.0.0.1]}")]);
+    assert_eq!(world.endpoints.counts(&port()), (1, 1));
+    let first = world.all().remove(0);
+    assert_eq!(world.put(&slice("a", "IPv4", "")), 0, "the other slice still has it");
+    assert_eq!(world.put(&slice("b", "IPv4", "")), 1);
+    assert!(first.is_removed());
+    assert!(world.all().is_empty());
+}
+
+#[test]
+fn the_same_news_twice_change_nothing() {
+    let text = slice("a", "IPv4", "{addresses: [10.0.0.1]}");
+    let mut world = World::new(std::slice::from_ref(&text));
+    assert_eq!(world.put(&text), 0);
+}
+
+#[test]
+fn cells_of_ports_without_an_upstream_are_given_up() {
+    let mut world = World::new(&[slice("a", "IPv4", "{addresses: [10.0.0.1]}")]);
+    let first = world.all().remove(0);
+    assert!(world.endpoints.cells(&world.cache, &[]).is_empty());
+    assert!(first.is_removed());
+    assert_eq!(world.endpoints.counts(&port()), (0, 0));
+}
+
+#[test]
+fn a_slice_that_moves_to_another_service_leaves_the_first() {
+    let mut world = World::new(&[slice("a", "IPv4", "{addresses: [10.0.0.1]}")]);
+    world.put(&slice("a", "IPv4", "{addresses: [10.0.0.1]}").replace("name: cart", "name: other"));
+    assert!(world.all().is_empty());
+    let gone = ObjectRef::new(Kind::EndpointSlice, "shop", "a");
+    let effect = world.cache.apply(Change::Delete(gone));
+    assert!(matches!(effect, crate::control::cache::Effect::Endpoints(_)));
+}
