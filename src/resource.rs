@@ -12,6 +12,7 @@ pub mod matches;
 pub mod policy;
 pub mod port;
 pub mod rule;
+pub mod schema;
 pub mod status;
 
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};

@@ -1,11 +1,45 @@
 //! The published CRD, generated from the types of this module.
 
 use super::GatewayRoute;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use kube::CustomResourceExt as _;
+use serde_json::Value;
 
 /// The CRDs of this version, in the order in which they are applied.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![GatewayRoute::crd()]
+    vec![gateway_routes()]
+}
+
+/// The schema of a GatewayRoute, as the API server checks it.
+#[must_use]
+pub fn schema() -> Value {
+    let schema = gateway_routes().spec.versions.pop().and_then(|version| version.schema);
+    let schema = schema.and_then(|schema| schema.open_api_v3_schema);
+    serde_json::to_value(schema).expect("a schema must be JSON")
+}
+
+fn gateway_routes() -> CustomResourceDefinition {
+    let mut crd = GatewayRoute::crd();
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(drop_nulls);
+    crd
+}
+
+/// A field that is null is a field that is not there. The API server takes nulls out by itself
+/// where the schema does not allow them, and then `has()` in a CEL rule means what it says.
+fn drop_nulls(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| drop_nulls(property));
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        drop_nulls(items);
+    }
+}
+
+/// A CRD as YAML, as it is published.
+#[must_use]
+pub fn to_yaml(crd: &CustomResourceDefinition) -> String {
+    serde_saphyr::to_string(crd).expect("a CRD must be YAML")
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// The class that a route has when it names none.
 pub const DEFAULT_CLASS: &str = "paifang";
 
-/// What a `GatewayRoute` asks for: rules that route requests, or policy for a Service port.
+/// What the route asks for: rules that route requests, or policy for a Service port.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "paifang.dev",
@@ -29,18 +29,54 @@ pub const DEFAULT_CLASS: &str = "paifang";
     category = "paifang",
     doc = "A GatewayRoute routes HTTP requests for some hosts to Services, or sets policy for a port of a Service.",
     selectable = ".spec.className",
-    printcolumn(name = "Hosts", type_ = "string", json_path = ".spec.hostnames", description = "Host names that the route serves; none means every host"),
-    printcolumn(name = "Class", type_ = "string", json_path = ".spec.className", description = "The gateway class that serves the route"),
-    printcolumn(name = "Accepted", type_ = "string", json_path = r#".status.conditions[?(@.type=="Accepted")].status"#, description = "Whether the route is well formed"),
-    printcolumn(name = "Programmed", type_ = "string", json_path = r#".status.conditions[?(@.type=="Programmed")].status"#, description = "Whether the route is installed in the data plane"),
-    printcolumn(name = "Endpoints", type_ = "string", json_path = ".status.endpoints.summary", description = "Ready and all endpoints behind the route"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Time since the route was created"),
-    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.status=="False")].reason"#, description = "Why a condition does not hold", priority = "1"),
-    validation = Rule::new("self.metadata.name.size() <= 253").message("metadata.name must have at most 253 characters").field_path(".metadata.name")
+    printcolumn(
+        name = "Hosts",
+        type_ = "string",
+        json_path = ".spec.hostnames",
+        description = "Host names that the route serves; none means every host"
+    ),
+    printcolumn(
+        name = "Class",
+        type_ = "string",
+        json_path = ".spec.className",
+        description = "The gateway class that serves the route"
+    ),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Accepted")].status"#,
+        description = "Whether the route is well formed"
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Programmed")].status"#,
+        description = "Whether the route is installed in the data plane"
+    ),
+    printcolumn(
+        name = "Endpoints",
+        type_ = "string",
+        json_path = ".status.endpoints.summary",
+        description = "Ready and all endpoints behind the route"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since the route was created"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.status=="False")].reason"#,
+        description = "Why a condition does not hold",
+        priority = "1"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.policyFor) != has(self.rules)").message("set exactly one of rules (to route requests) and policyFor (to set policy for a Service port)"),
+    validation = Rule::new("!has(self.rules) || self.rules.all(a, !has(a.name) || self.rules.filter(b, has(b.name) && b.name == a.name).size() == 1)").message("two rules have the same name").field_path(".rules"),
     validation = Rule::new("!has(self.policyFor) || !has(self.hostnames)").message("hostnames cannot be set together with policyFor").field_path(".hostnames"),
     validation = Rule::new("!has(self.policyFor) || !has(self.tls)").message("tls cannot be set together with policyFor").field_path(".tls"),
     validation = Rule::new("!has(self.policyFor) || !has(self.proxy) || !has(self.proxy.trimPrefix)").message("proxy.trimPrefix belongs to a route with rules, not to policyFor").field_path(".proxy.trimPrefix")
@@ -94,8 +130,11 @@ pub struct PolicyTarget {
 }
 
 /// TLS for the host names of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.secretNamespace) || has(self.secretName)").message("tls.secretNamespace needs tls.secretName").field_path(".secretNamespace")
+)]
 pub struct RouteTls {
     /// A Secret of type kubernetes.io/tls with the certificate for the host names.
     /// Default: none, the gateway's default certificate is used.
