@@ -1,0 +1,212 @@
+//! Metrics: every counter of the process in one struct, registered once in a registry of its own.
+//!
+//! Cores count with plain stores into cells that they alone write; the sum is made when somebody
+//! scrapes. Labels come from configuration, never from a request.
+
+pub mod cell;
+pub mod reading;
+pub mod routes;
+
+pub use reading::{Reading, Readings};
+
+use cell::{Histogram, Single};
+use prometheus::{Encoder as _, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use routes::Routes;
+use std::sync::Arc;
+
+/// The rules that protect the gateway; the label of `paifang_protection_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// More connections than allowed.
+    Connections,
+    /// The process has no file descriptors left.
+    Descriptors,
+    /// A request head that did not arrive in time.
+    HeadTimeout,
+    /// A TLS handshake that did not end in time.
+    HandshakeTimeout,
+    /// A connection that was idle for too long.
+    IdleTimeout,
+    /// A request that was refused before it was routed.
+    Admission,
+    /// A log line that was dropped because the writer could not keep up.
+    AccessLog,
+}
+
+impl Protection {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Connections, "connections"),
+        (Self::Descriptors, "descriptors"),
+        (Self::HeadTimeout, "head_timeout"),
+        (Self::HandshakeTimeout, "handshake_timeout"),
+        (Self::IdleTimeout, "idle_timeout"),
+        (Self::Admission, "admission"),
+        (Self::AccessLog, "access_log"),
+    ];
+}
+
+/// What one core counts; it is the only writer.
+#[derive(Debug, Default)]
+pub struct CoreMetrics {
+    /// Time from the request head to the end of the response.
+    pub duration: Histogram,
+    /// New connections to endpoints that worked.
+    pub connects: Single,
+    /// New connections to endpoints that failed.
+    pub connect_failures: Single,
+    /// Requests sent again because a pooled connection had died unused.
+    pub resends: Single,
+    /// Panics that ended one request or connection.
+    pub panics: Single,
+    /// Connections from clients that are open.
+    pub connections: Single,
+    protections: [Single; Protection::ALL.len()],
+}
+
+impl CoreMetrics {
+    /// Counts a protection that took effect.
+    pub fn protect(&self, protection: Protection) {
+        self.protections[protection as usize].add(1);
+    }
+}
+
+/// Every metric of the process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// What each core counts.
+    pub cores: Vec<Arc<CoreMetrics>>,
+    /// Requests by route.
+    pub routes: Arc<Routes>,
+    /// What the control path counts.
+    pub control: ControlMetrics,
+}
+
+/// What the control path counts. Rare events: shared counters are good enough.
+#[derive(Clone, Debug)]
+pub struct ControlMetrics {
+    /// Seconds that a translation with its table took.
+    pub apply_duration: prometheus::Histogram,
+    /// When a table was last installed on every core.
+    pub last_success: IntGauge,
+    /// Objects by kind and state.
+    pub objects: IntGaugeVec,
+    /// Failed watches by kind.
+    pub watch_errors: Readings,
+    /// Status writes by result.
+    pub status_writes: Readings,
+    /// 1 on the replica that writes status.
+    pub leader: IntGauge,
+    /// When certificates expire.
+    pub certificate_expiry: IntGaugeVec,
+    /// The number of the table in use.
+    pub generation: IntGauge,
+    /// Connections refused because there are too many, counted where they are accepted.
+    pub refused_connections: IntCounter,
+}
+
+impl Metrics {
+    /// Metrics for so many cores, registered.
+    ///
+    /// # Errors
+    /// When two metrics have one name, which a test excludes.
+    pub fn new(cores: usize, most_series: usize) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let cores: Vec<Arc<CoreMetrics>> = (0..cores).map(|_| Arc::default()).collect();
+        let routes = Arc::new(Routes::new(cores.len(), most_series));
+        registry.register(Box::new(cell::CoresCollector::new(&cores)?))?;
+        registry.register(Box::new(routes::RoutesCollector::new(&routes)?))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let control = ControlMetrics::register(&registry)?;
+        Ok(Self { registry, cores, routes, control })
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            Ok(()) => text,
+            Err(error) => format!("# {error}\n").into_bytes(),
+        }
+    }
+}
+
+impl ControlMetrics {
+    fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let info = IntGaugeVec::new(Opts::new("paifang_build_info", "The version that runs; always 1."), &["version"])?;
+        info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(info))?;
+        let metrics = Self::unregistered()?;
+        for collector in metrics.collectors() {
+            registry.register(collector)?;
+        }
+        Ok(metrics)
+    }
+
+    fn unregistered() -> Result<Self, prometheus::Error> {
+        let buckets = vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+        let histogram = prometheus::HistogramOpts::new(
+            "paifang_config_apply_duration_seconds",
+            "Time from a change to its table on every core.",
+        );
+        Ok(Self {
+            apply_duration: prometheus::Histogram::with_opts(histogram.buckets(buckets))?,
+            last_success: IntGauge::new(
+                "paifang_config_last_success_timestamp_seconds",
+                "Unix time at which a table was last installed on every core.",
+            )?,
+            objects: gauges(
+                "paifang_config_objects",
+                "Objects that this gateway serves, by state.",
+                &["kind", "state"],
+            )?,
+            watch_errors: Readings::new("paifang_watch_errors_total", "Failed lists and watches by kind.", "kind")?,
+            status_writes: Readings::new("paifang_status_writes_total", "Writes of status by result.", "result")?,
+            leader: IntGauge::new("paifang_leader", "1 on the replica that writes status.")?,
+            certificate_expiry: gauges(
+                "paifang_tls_certificate_expiry_timestamp_seconds",
+                "Unix time at which a served certificate expires.",
+                &["namespace", "secret"],
+            )?,
+            generation: IntGauge::new("paifang_config_generation", "Number of the routing table in use.")?,
+            refused_connections: IntCounter::new(
+                "paifang_connections_refused_total",
+                "Connections closed at once because there were too many.",
+            )?,
+        })
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn prometheus::core::Collector>> {
+        vec![
+            Box::new(self.apply_duration.clone()),
+            Box::new(self.last_success.clone()),
+            Box::new(self.objects.clone()),
+            Box::new(self.watch_errors.clone()),
+            Box::new(self.status_writes.clone()),
+            Box::new(self.leader.clone()),
+            Box::new(self.certificate_expiry.clone()),
+            Box::new(self.generation.clone()),
+            Box::new(self.refused_connections.clone()),
+        ]
+    }
+}
+
+fn gauges(name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    IntGaugeVec::new(Opts::new(name, help), labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_metrics_register_and_print() {
+        let metrics = Metrics::new(2, 10).unwrap();
+        metrics.cores[0].protect(Protection::HeadTimeout);
+        let text = String::from_utf8(metrics.text()).unwrap();
+        assert!(text.contains("paifang_protection_total{rule=\"head_timeout\"} 1"), "{text}");
+        assert!(text.contains("paifang_build_info{version="), "{text}");
+    }
+}

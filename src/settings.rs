@@ -1,0 +1,75 @@
+//! What the process was told, checked: limits, time-outs and addresses. Nothing here is text any
+//! more; the raw flags are in `cli`.
+
+use ipnet::IpNet;
+use std::{net::IpAddr, time::Duration};
+
+/// Limits on requests and connections, the same on every core.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most bytes of a request target. Beyond: 414. Default 8192.
+    pub uri_bytes: usize,
+    /// Most bytes of all header names and values. Beyond: 431. Default 16384.
+    pub header_bytes: usize,
+    /// Most header fields. Beyond: 431. Default 100.
+    pub headers: usize,
+    /// Most bytes of a request body, `None` for no limit. Beyond: 413. Default none.
+    pub body_bytes: Option<u64>,
+    /// Most connections from clients at one time. Beyond: closed at once. Default 20000.
+    pub connections: usize,
+    /// Most streams of one HTTP/2 connection. Default 100.
+    pub streams: u32,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// How long a request head may take, from its first byte. Default 10 s.
+    pub head_timeout: Duration,
+    /// How long a client may pause within a request body. Beyond: 408. Default 30 s.
+    pub body_timeout: Duration,
+    /// How long a connection may idle between requests. Default 60 s.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            uri_bytes: 8192,
+            header_bytes: 16_384,
+            headers: 100,
+            body_bytes: None,
+            connections: 20_000,
+            streams: 100,
+            handshake_timeout: Duration::from_secs(10),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How the process stops.
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    /// How long it goes on accepting after it said that it is not ready. Default 10 s.
+    pub delay: Duration,
+    /// How long requests may then still take. Default 30 s.
+    pub timeout: Duration,
+}
+
+/// The peers whose forwarded headers are believed.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(Box<[IpNet]>);
+
+impl TrustedProxies {
+    /// These networks.
+    #[must_use]
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks.into())
+    }
+
+    /// Whether an address lies in one of the networks.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
