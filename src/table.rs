@@ -14,6 +14,7 @@ pub mod pattern;
 mod query;
 pub mod rank;
 mod span;
+pub mod swap;
 pub mod template;
 mod trie;
 

@@ -1,5 +1,6 @@
 //! The snapshot: everything that one translation understood.
 
+use super::endpoint::EndpointCell;
 use super::{
     certificate::Certificate,
     listener::Listener,
@@ -7,7 +8,7 @@ use super::{
     target::{ServicePort, UpstreamId},
     upstream::Upstream,
 };
-use crate::table::Entry;
+use crate::table::{Entry, Table};
 use std::{collections::HashMap, sync::Arc};
 
 /// A rule by its place in the snapshot's list: the payload of the routing table.
@@ -39,4 +40,17 @@ pub struct Snapshot {
     pub certificates: Vec<Certificate>,
     /// The certificate served where no name matches.
     pub default_certificate: Option<Certificate>,
+    /// Session ticket keys that replicas share, the one that seals first. Empty: each its own.
+    pub ticket_keys: Vec<[u8; 32]>,
+}
+
+/// A snapshot made ready to serve: what is published to the cores.
+#[derive(Debug, Default)]
+pub struct Generation {
+    /// What was understood.
+    pub snapshot: Arc<Snapshot>,
+    /// The routing table over the snapshot's entries.
+    pub table: Table<RuleId>,
+    /// The endpoints of the snapshot's upstreams, in the same order.
+    pub cells: Vec<Arc<EndpointCell>>,
 }

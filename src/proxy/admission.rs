@@ -1,0 +1,291 @@
+//! Admission: requests that the HTTP library takes but that could be read in two ways are refused
+//! here, before anything is decided by them (RFC 9112 sections 3.2, 6 and 11).
+
+use super::error::Failure;
+use crate::settings::Limits;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{HOST, TRANSFER_ENCODING},
+};
+use std::borrow::Cow;
+
+/// What one pass over the header fields found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Fields that only the gateway may set, or that belong to one connection.
+    pub(crate) strip: Vec<HeaderName>,
+    /// A Connection field is there.
+    pub(crate) connection: bool,
+    /// An Upgrade field is there.
+    pub(crate) upgrade: bool,
+}
+
+/// Checks the head of a request against the limits and the rules of the protocol.
+pub(crate) fn admit<B>(request: &Request<B>, limits: &Limits, trusted: bool) -> Result<Scan, Failure> {
+    if request.method() == Method::CONNECT {
+        return Err(Failure::ConnectRefused);
+    }
+    check_target(request.uri(), limits)?;
+    let scan = scan(request.headers(), limits, trusted)?;
+    check_framing(request.headers())?;
+    Ok(scan)
+}
+
+fn check_target(uri: &Uri, limits: &Limits) -> Result<(), Failure> {
+    let target = uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > limits.uri_bytes {
+        return Err(Failure::UriTooLong);
+    }
+    if !target.is_ascii() {
+        return Err(Failure::BadRequest("The request target has bytes outside of ASCII: percent-encode them."));
+    }
+    Ok(())
+}
+
+/// One pass over all fields: sums them up, and notes those that must not pass.
+fn scan(headers: &HeaderMap, limits: &Limits, trusted: bool) -> Result<Scan, Failure> {
+    let (mut scan, mut bytes, mut fields) = (Scan::default(), 0, 0);
+    for (name, value) in headers {
+        bytes += name.as_str().len() + value.len() + 4;
+        fields += 1;
+        match judge(name.as_str(), trusted) {
+            Verdict::Pass => {}
+            Verdict::Strip => note(&mut scan.strip, name),
+            Verdict::Connection => scan.connection = true,
+            Verdict::Upgrade => scan.upgrade = true,
+        }
+    }
+    if fields > limits.headers || bytes > limits.header_bytes {
+        return Err(Failure::HeadersTooLarge);
+    }
+    Ok(scan)
+}
+
+fn note(strip: &mut Vec<HeaderName>, name: &HeaderName) {
+    if strip.last() != Some(name) {
+        strip.push(name.clone());
+    }
+}
+
+enum Verdict {
+    Pass,
+    Strip,
+    Connection,
+    Upgrade,
+}
+
+/// Judges a field by its name. The first letter settles most fields; names with an underscore are
+/// compared as if it were a hyphen, because many backends read them so.
+fn judge(name: &str, trusted: bool) -> Verdict {
+    let aliased = if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) };
+    match aliased.as_bytes().first() {
+        Some(b'c') if aliased == "connection" => Verdict::Connection,
+        Some(b'u') if aliased == "upgrade" => Verdict::Upgrade,
+        Some(b'f' | b'x') if !trusted && is_identity(&aliased) => Verdict::Strip,
+        Some(b'e' | b'k' | b'p' | b't') if is_per_hop(&aliased) => Verdict::Strip,
+        _ => Verdict::Pass,
+    }
+}
+
+/// Fields that say who the client is or where it came in: believed from trusted proxies alone.
+pub(crate) fn is_identity(name: &str) -> bool {
+    const PREFIXES: [&str; 3] = ["x-forwarded-", "x-envoy-", "x-original-"];
+    matches!(name, "forwarded" | "x-forwarded" | "x-real-ip" | "x-client-ip" | "x-cluster-client-ip")
+        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Fields that belong to one connection (RFC 9110 section 7.6.1), and Expect, which the gateway
+/// answers itself.
+pub(crate) fn is_per_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "expect"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+    )
+}
+
+/// Transfer-Encoding must be `chunked`, once: any other chain could be framed differently behind us.
+fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Failure::BadRequest("Transfer-Encoding must be chunked, and nothing else.")),
+    }
+}
+
+/// The host that a request is for, in lower case and without its port; empty where HTTP/1.0 names
+/// none. `HOST` and an absolute target must agree.
+pub(crate) fn host<B>(request: &Request<B>) -> Result<Cow<'_, str>, Failure> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Failure::BadRequest("The request has more than one Host field."));
+    }
+    let named = request.uri().authority().map(http::uri::Authority::as_str);
+    let value = match (field, named) {
+        (None, None) if request.version() == Version::HTTP_10 => return Ok(Cow::Borrowed("")),
+        (None, None) => return Err(Failure::BadRequest("The request has no Host field.")),
+        (None, Some(named)) if request.version() == Version::HTTP_2 => named,
+        (None, Some(_)) => return Err(Failure::BadRequest("The request has no Host field.")),
+        (Some(field), named) => agreed(field, named)?,
+    };
+    host_name(value).ok_or(Failure::BadRequest("The Host field is not a host name with an optional port."))
+}
+
+fn agreed<'r>(field: &'r HeaderValue, named: Option<&str>) -> Result<&'r str, Failure> {
+    let text = field.to_str().map_err(|_| Failure::BadRequest("The Host field has bytes outside of ASCII."))?;
+    match named {
+        Some(named) if !named.eq_ignore_ascii_case(text) => {
+            Err(Failure::BadRequest("The Host field and the request target name different hosts."))
+        }
+        _ => Ok(text),
+    }
+}
+
+/// The name without its port, in lower case. `None` for anything but a name, an IPv4 address or an
+/// IPv6 address in brackets; a trailing dot is dropped.
+fn host_name(value: &str) -> Option<Cow<'_, str>> {
+    let (name, port) = if value.starts_with('[') {
+        let end = value.find(']')? + 1;
+        (value.get(..end)?, value.get(end..)?)
+    } else {
+        value.split_at(value.find(':').unwrap_or(value.len()))
+    };
+    let port_fits =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if !port_fits || name.is_empty() || name.len() > 253 || !name.bytes().all(is_host_byte) {
+        return None;
+    }
+    let upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if upper { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) })
+}
+
+const fn is_host_byte(byte: u8) -> bool {
+    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'[' | b']' | b':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Request<()> {
+        build(Request::builder()).body(()).unwrap()
+    }
+
+    fn host_of(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Result<String, Failure> {
+        host(&request(build)).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_host_is_lower_case_without_port() {
+        for (field, name) in [
+            ("Example.COM", "example.com"),
+            ("example.com:8080", "example.com"),
+            ("example.com.", "example.com"),
+            ("[::1]:80", "[::1]"),
+            ("10.0.0.1", "10.0.0.1"),
+        ] {
+            assert_eq!(host_of(|b| b.uri("/").header(HOST, field)).unwrap(), name, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_no_name_is_refused() {
+        for field in ["", "a b", "user@host", "host/path", "host:80x", "[::1", "a,b"] {
+            assert!(host_of(|b| b.uri("/").header(HOST, field)).is_err(), "{field}");
+        }
+    }
+
+    #[test]
+    fn two_hosts_and_none_are_refused() {
+        assert!(host_of(|b| b.uri("/").header(HOST, "a").header(HOST, "b")).is_err());
+        assert!(host_of(|b| b.uri("/")).is_err());
+    }
+
+    #[test]
+    fn an_absolute_target_must_agree_with_host() {
+        assert_eq!(host_of(|b| b.uri("http://a.example/").header(HOST, "a.example")).unwrap(), "a.example");
+        assert!(host_of(|b| b.uri("http://a.example/").header(HOST, "b.example")).is_err());
+        assert!(host_of(|b| b.uri("http://a.example/")).is_err(), "HTTP/1.1 needs Host all the same");
+    }
+
+    #[test]
+    fn only_plain_chunked_is_a_transfer_coding() {
+        let admit_with = |codings: &[&str]| {
+            let request =
+                request(|b| codings.iter().fold(b.uri("/"), |b, coding| b.header(TRANSFER_ENCODING, *coding)));
+            admit(&request, &Limits::default(), false).map(|_| ())
+        };
+        assert!(admit_with(&["chunked"]).is_ok());
+        assert!(admit_with(&["Chunked"]).is_ok());
+        for bad in [&["chunked, chunked"][..], &["gzip, chunked"], &["chunked", "chunked"], &["identity"]] {
+            assert!(matches!(admit_with(bad), Err(Failure::BadRequest(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_to_the_byte() {
+        let limits = Limits { headers: 3, header_bytes: 100, uri_bytes: 10, ..Limits::default() };
+        let with = |fields: usize, bytes: usize| {
+            let request =
+                request(|b| (0..fields).fold(b.uri("/"), |b, i| b.header(format!("a{i}"), "v".repeat(bytes))));
+            admit(&request, &limits, false).map(|_| ())
+        };
+        assert!(with(3, 20).is_ok());
+        assert!(matches!(with(4, 1), Err(Failure::HeadersTooLarge)));
+        assert!(matches!(with(1, 95), Err(Failure::HeadersTooLarge)));
+        assert!(admit(&request(|b| b.uri("/234567890")), &limits, false).is_ok());
+        assert!(matches!(admit(&request(|b| b.uri("/2345678901")), &limits, false), Err(Failure::UriTooLong)));
+    }
+
+    #[test]
+    fn tunnels_are_refused() {
+        let request = request(|b| b.method(Method::CONNECT).uri("example.com:443"));
+        assert!(matches!(admit(&request, &Limits::default(), false), Err(Failure::ConnectRefused)));
+    }
+
+    fn stripped(name: &str, trusted: bool) -> bool {
+        let request = request(|b| b.uri("/").header(name, "v"));
+        !admit(&request, &Limits::default(), trusted).unwrap().strip.is_empty()
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_identity_field_passes(
+            base in prop::sample::select(vec![
+                "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-prefix", "x-real-ip",
+                "x-envoy-external-address", "x-original-url",
+            ]),
+            swaps in any::<u16>(),
+            upper in any::<u32>(),
+        ) {
+            let mut hyphens = 0;
+            let name: String = base.char_indices().map(|(i, c)| match c {
+                '-' => { hyphens += 1; if swaps >> (hyphens % 16) & 1 == 1 { '_' } else { '-' } }
+                c if upper >> (i % 32) & 1 == 1 => c.to_ascii_uppercase(),
+                c => c,
+            }).collect();
+            prop_assert!(stripped(&name, false), "{name}");
+            prop_assert!(!stripped(&name, true), "{name} from a trusted proxy");
+        }
+    }
+
+    #[test]
+    fn per_hop_fields_never_pass() {
+        for name in ["Keep-Alive", "TE", "Trailer", "Proxy-Authorization", "proxy_connection", "Expect"] {
+            assert!(stripped(name, true), "{name}");
+        }
+        for name in ["Accept", "Cookie", "X-Request-ID", "Content-Type", "If-Match", "Te-St"] {
+            assert!(!stripped(name, false), "{name}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The request context: what is known of a request before it is handled, found out once.
+//!
+//! Everyone downstream (handlers, logs, later limiters and authentication) reads the client
+//! address, the id and the path from here, never from header fields.
+
+use super::{
+    admission::{Scan, is_identity},
+    connection::Peer,
+};
+use crate::settings::TrustedProxies;
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, HOST, UPGRADE},
+};
+use std::net::IpAddr;
+
+/// The id of a request, in both directions and in the log.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The longest request id that is taken over from a client.
+const MOST_ID_BYTES: usize = 128;
+
+/// What is known of a request before it is handled.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    /// The client: the peer, or what trusted proxies say of it.
+    pub(crate) client: IpAddr,
+    /// The id, given or made.
+    pub(crate) id: HeaderValue,
+    /// Whether the request asks for another protocol.
+    pub(crate) upgrade: Option<HeaderValue>,
+}
+
+/// Finds out the context, and leaves in `headers` only what may go on: fields of this connection
+/// and forged identities are gone, ours are set.
+pub(crate) fn establish(
+    headers: &mut HeaderMap,
+    scan: &Scan,
+    peer: &Peer,
+    trusted: &TrustedProxies,
+    random: &mut fastrand::Rng,
+) -> RequestContext {
+    let client = client_address(headers, peer, trusted);
+    let upgrade = if scan.upgrade { asked_upgrade(headers) } else { None };
+    clean(headers, scan);
+    let id = request_id(headers, random);
+    set_forwarded(headers, peer);
+    RequestContext { client, id, upgrade }
+}
+
+fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    connection_tokens(headers)
+        .any(|token| token.eq_ignore_ascii_case("upgrade"))
+        .then(|| headers.get(UPGRADE).cloned())?
+}
+
+fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+}
+
+/// Removes what belongs to this hop (RFC 9110 section 7.6.1): the Connection field, what it names,
+/// and what the scan noted. A Connection field cannot name fields that carry identity or framing.
+fn clean(headers: &mut HeaderMap, scan: &Scan) {
+    if scan.connection {
+        let named: Vec<HeaderName> =
+            connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in &scan.strip {
+        headers.remove(name);
+    }
+    if scan.upgrade {
+        headers.remove(UPGRADE);
+    }
+}
+
+fn may_be_named(name: &HeaderName) -> bool {
+    const KEPT: [&str; 9] = [
+        "host",
+        "authorization",
+        "cookie",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "x-request-id",
+        "origin",
+        "cache-control",
+    ];
+    !KEPT.contains(&name.as_str()) && !is_identity(name.as_str())
+}
+
+/// The last address in X-Forwarded-For that is not a trusted proxy, when the peer is one.
+fn client_address(headers: &HeaderMap, peer: &Peer, trusted: &TrustedProxies) -> IpAddr {
+    let peer_ip = peer.address.ip().to_canonical();
+    if !peer.trusted {
+        return peer_ip;
+    }
+    let fields: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
+    let hops = fields.iter().rev().flat_map(|field| field.rsplit(','));
+    let mut nearest = peer_ip;
+    for hop in hops {
+        let Some(address) = forwarded_address(hop.trim()) else { break };
+        nearest = address;
+        if !trusted.contains(address) {
+            break;
+        }
+    }
+    nearest
+}
+
+fn forwarded_address(text: &str) -> Option<IpAddr> {
+    let plain = text.trim_start_matches('[').trim_end_matches(']');
+    let parsed = plain.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()));
+    parsed.map(|address: IpAddr| address.to_canonical())
+}
+
+fn request_id(headers: &mut HeaderMap, random: &mut fastrand::Rng) -> HeaderValue {
+    if let Some(given) = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes())) {
+        return given.clone();
+    }
+    let made = new_id(random);
+    headers.insert(X_REQUEST_ID, made.clone());
+    made
+}
+
+fn is_request_id(id: &[u8]) -> bool {
+    (1..=MOST_ID_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
+}
+
+/// A random UUID (RFC 9562 version 4), from the generator of the core.
+pub(crate) fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut bits = random.u128(..).to_be_bytes();
+    bits[6] = (bits[6] & 0x0f) | 0x40;
+    bits[8] = (bits[8] & 0x3f) | 0x80;
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for (i, byte) in bits.iter().enumerate() {
+        at += usize::from(matches!(i, 4 | 6 | 8 | 10));
+        text[at] = HEX[usize::from(byte >> 4)];
+        text[at + 1] = HEX[usize::from(byte & 15)];
+        at += 2;
+    }
+    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text)).expect("hexadecimal digits must be a field value")
+}
+
+/// Appends the peer to X-Forwarded-For, and says how it came in where no trusted proxy has.
+fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
+    match headers.get(X_FORWARDED_FOR) {
+        Some(_) => append_peer(headers, peer),
+        None => {
+            headers.insert(X_FORWARDED_FOR, peer.address_value.clone());
+        }
+    }
+    if !peer.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
+        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
+    }
+    if (!peer.trusted || !headers.contains_key(X_FORWARDED_HOST))
+        && let Some(host) = headers.get(HOST).cloned()
+    {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+}
+
+fn append_peer(headers: &mut HeaderMap, peer: &Peer) {
+    let mut list = Vec::new();
+    for value in headers.get_all(X_FORWARDED_FOR).iter().filter(|value| !value.is_empty()) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(peer.address_value.as_bytes());
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(X_FORWARDED_FOR, list);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{proxy::admission::admit, settings::Limits};
+    use http::Request;
+
+    const PROXY: &str = "10.0.0.1:99";
+
+    fn trusted() -> TrustedProxies {
+        TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()])
+    }
+
+    fn establish_for(peer: &str, fields: &[(&str, &str)]) -> (RequestContext, HeaderMap) {
+        let peer = Peer::new(peer.parse().unwrap(), false, &trusted());
+        let mut request = Request::builder().uri("/").header("host", "example.com");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        let scan = admit(&request, &Limits::default(), peer.trusted).unwrap();
+        let mut headers = request.into_parts().0.headers;
+        let context = establish(&mut headers, &scan, &peer, &trusted(), &mut fastrand::Rng::with_seed(5));
+        (context, headers)
+    }
+
+    #[test]
+    fn the_client_is_the_peer_unless_the_peer_is_trusted() {
+        let forged = [("x-forwarded-for", "1.1.1.1")];
+        let (context, headers) = establish_for("192.0.2.7:5", &forged);
+        assert_eq!(context.client.to_string(), "192.0.2.7");
+        assert_eq!(headers[X_FORWARDED_FOR], "192.0.2.7");
+        let (context, headers) = establish_for(PROXY, &forged);
+        assert_eq!(context.client.to_string(), "1.1.1.1");
+        assert_eq!(headers[X_FORWARDED_FOR], "1.1.1.1, 10.0.0.1");
+    }
+
+    #[test]
+    fn the_client_is_the_last_untrusted_hop() {
+        for (list, client) in [
+            ("6.6.6.6, 1.1.1.1, 10.2.3.4", "1.1.1.1"),
+            ("10.9.9.9", "10.9.9.9"),
+            ("1.1.1.1, junk, 10.2.3.4", "10.2.3.4"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("192.0.2.1:4711", "192.0.2.1"),
+            ("", "10.0.0.1"),
+        ] {
+            let (context, _) = establish_for(PROXY, &[("x-forwarded-for", list)]);
+            assert_eq!(context.client.to_string(), client, "{list}");
+        }
+    }
+
+    #[test]
+    fn connection_cannot_name_what_matters() {
+        let (_, headers) = establish_for(
+            "192.0.2.7:5",
+            &[
+                ("connection", "close, X-Own, Authorization, X-Forwarded-For, Cookie"),
+                ("x-own", "1"),
+                ("authorization", "a"),
+                ("cookie", "c"),
+            ],
+        );
+        assert!(!headers.contains_key("x-own") && !headers.contains_key(CONNECTION));
+        assert!(headers.contains_key("authorization") && headers.contains_key("cookie"));
+        assert_eq!(headers[X_FORWARDED_FOR], "192.0.2.7");
+    }
+
+    #[test]
+    fn a_given_id_is_kept_and_a_bad_one_replaced() {
+        let (context, headers) = establish_for("192.0.2.7:5", &[("x-request-id", "abc-1")]);
+        assert_eq!((context.id.as_bytes(), headers[X_REQUEST_ID].as_bytes()), (&b"abc-1"[..], &b"abc-1"[..]));
+        for bad in ["", "two words", &"x".repeat(129)] {
+            let (context, headers) = establish_for("192.0.2.7:5", &[("x-request-id", bad)]);
+            assert_eq!(context.id, headers[X_REQUEST_ID]);
+            assert_eq!(context.id.len(), 36, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_made_id_is_a_version_4_uuid() {
+        let id = new_id(&mut fastrand::Rng::with_seed(1));
+        let text = id.to_str().unwrap();
+        let dashes: Vec<_> = text.match_indices('-').map(|(i, _)| i).collect();
+        assert_eq!((text.len(), dashes, &text[14..15]), (36, vec![8, 13, 18, 23], "4"));
+        assert!("89ab".contains(&text[19..20]), "{text}");
+    }
+
+    #[test]
+    fn an_upgrade_counts_only_when_connection_names_it() {
+        let with = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
+        let (context, headers) = establish_for("192.0.2.7:5", &with);
+        assert_eq!(context.upgrade.unwrap(), "websocket");
+        assert!(!headers.contains_key(UPGRADE));
+        let (context, _) = establish_for("192.0.2.7:5", &[("upgrade", "websocket")]);
+        assert!(context.upgrade.is_none());
+    }
+}

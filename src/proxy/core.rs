@@ -1,0 +1,156 @@
+//! What one core of the data plane owns: its clock, pools, table and counters.
+//!
+//! Everything here stays on its thread. Other threads reach a core through the sockets that they
+//! hand it, the tables that they publish, and the atomics in its metrics.
+
+use super::{access_log::LogBuffer, clock::Alarm, clock::Clock, install::Installed, upstream::pool::Pools};
+use crate::{
+    metrics::{CoreMetrics, routes::Routes},
+    settings::{Limits, TrustedProxies},
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// How far the process is in stopping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Not stopping.
+    #[default]
+    Serving,
+    /// Answers ask clients to connect elsewhere; nothing is refused.
+    Draining,
+    /// Idle connections are closed, requests still end.
+    Closing,
+}
+
+/// What every core is given at its start.
+#[derive(Clone, Debug)]
+pub struct CoreSettings {
+    /// Limits on requests and connections.
+    pub limits: Arc<Limits>,
+    /// Peers whose forwarded headers are believed.
+    pub trusted: Arc<TrustedProxies>,
+    /// Counters of all routes.
+    pub routes: Arc<Routes>,
+}
+
+/// One core.
+pub(crate) struct Core {
+    pub(crate) index: usize,
+    pub(crate) clock: Rc<Clock>,
+    pub(crate) settings: CoreSettings,
+    pub(crate) metrics: Arc<CoreMetrics>,
+    pub(crate) log: Option<LogBuffer>,
+    pub(crate) random: RefCell<fastrand::Rng>,
+    pub(crate) pools: Pools,
+    /// Connections and tunnels, read by the listeners to find the least loaded core.
+    load: Arc<AtomicUsize>,
+    table: RefCell<Rc<Installed>>,
+    phase: Cell<Phase>,
+    connections: RefCell<HashMap<u64, Rc<Alarm>>>,
+    next_connection: Cell<u64>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        index: usize,
+        settings: CoreSettings,
+        metrics: Arc<CoreMetrics>,
+        log: Option<LogBuffer>,
+        load: Arc<AtomicUsize>,
+        pools: Pools,
+    ) -> Rc<Self> {
+        let table = RefCell::new(Rc::new(Installed::empty(&settings.routes)));
+        Rc::new(Self {
+            index,
+            clock: Rc::new(Clock::new()),
+            settings,
+            metrics,
+            log,
+            random: RefCell::new(fastrand::Rng::new()),
+            pools,
+            load,
+            table,
+            phase: Cell::default(),
+            connections: RefCell::default(),
+            next_connection: Cell::new(0),
+        })
+    }
+
+    /// The table in use: a request takes it once and keeps it to its end.
+    pub(crate) fn table(&self) -> Rc<Installed> {
+        Rc::clone(&self.table.borrow())
+    }
+
+    pub(crate) fn install(&self, table: Installed) {
+        self.table.replace(Rc::new(table));
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.phase.get()
+    }
+
+    /// Enters a phase and wakes every connection, so that it takes notice.
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.set(phase);
+        let alarms: Vec<_> = self.connections.borrow().values().cloned().collect();
+        for alarm in alarms {
+            alarm.wake();
+        }
+    }
+
+    /// Registers a connection or tunnel. Its place in the load was taken by the listener, or is
+    /// taken here for a tunnel, and is given back when the registration is dropped.
+    pub(crate) fn register(self: &Rc<Self>, counted: bool) -> Registration {
+        if !counted {
+            self.load.fetch_add(1, Ordering::Relaxed);
+        }
+        self.metrics.connections.add(1);
+        let number = self.next_connection.get();
+        self.next_connection.set(number + 1);
+        let alarm = self.clock.alarm();
+        self.connections.borrow_mut().insert(number, Rc::clone(&alarm));
+        Registration { core: Rc::clone(self), number, alarm }
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// A connection's place on its core.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    core: Rc<Core>,
+    number: u64,
+    alarm: Rc<Alarm>,
+}
+
+impl Registration {
+    /// The connection's alarm; it also wakes when the core enters another phase.
+    pub(crate) const fn alarm(&self) -> &Rc<Alarm> {
+        &self.alarm
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.core.connections.borrow_mut().remove(&self.number);
+        self.core.load.fetch_sub(1, Ordering::Relaxed);
+        self.core.metrics.connections.subtract(1);
+        self.core.clock.put_back(Rc::clone(&self.alarm));
+    }
+}

@@ -1,0 +1,228 @@
+//! Dispatch: from a request head to the rule that takes it, and from the rule's answer or failure
+//! to the response.
+
+use super::{
+    admission::{self, Scan},
+    body::Body,
+    connection::Peer,
+    context::{self, RequestContext, X_REQUEST_ID},
+    core::{Core, Phase},
+    error::Failure,
+    exchange::Exchange,
+    handler::{self, Routed},
+    install::Installed,
+    reply::reply,
+};
+use crate::{
+    metrics::Protection,
+    model::{
+        rule::{ErrorStyle, PathSafety, Rule},
+        snapshot::RuleId,
+    },
+    table::{
+        Outcome, RequestView,
+        path::{Ambiguity, normalise},
+    },
+};
+use http::{
+    HeaderMap, HeaderValue, Request, Response, Uri, Version,
+    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, STRICT_TRANSPORT_SECURITY},
+    uri::PathAndQuery,
+};
+use hyper::body::Incoming;
+use std::rc::Rc;
+
+/// Answers one request. Never fails: what goes wrong becomes a response.
+pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
+    let mut exchange = Exchange::open(&core, &peer, &request);
+    let table = exchange.table();
+    let version = request.version();
+    let (mut response, id, rule) = answer(&core, &peer, &table, request, &mut exchange).await;
+    finish(&core, &peer, version, rule, id, &mut response);
+    exchange.answered(response.status());
+    response.body_mut().settle(exchange);
+    response
+}
+
+type Answer<'t> = (Response<Body>, Option<HeaderValue>, Option<&'t Rule>);
+
+async fn answer<'t>(
+    core: &Rc<Core>,
+    peer: &Rc<Peer>,
+    table: &'t Installed,
+    mut request: Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Answer<'t> {
+    let (found, scan) = match find(core, peer, table, &request) {
+        Ok(found) => found,
+        Err(failure) => return fail(&failure, ErrorStyle::default(), None, exchange),
+    };
+    let rule: &'t Rule = table.rule(found.rule);
+    exchange.routed(found.rule);
+    if request.version() == Version::HTTP_2 {
+        as_http1(&mut request);
+    }
+    let trusted = &core.settings.trusted;
+    let context = context::establish(request.headers_mut(), &scan, peer, trusted, &mut core.random.borrow_mut());
+    exchange.identified(context.client, &context.id);
+    let handled = match check(core, peer, rule, &found, &request) {
+        Err(failure) => Err(failure),
+        Ok(target) => {
+            let routed = Routed { core, table, rule, context: &context, target };
+            handler::handle(routed, request, exchange).await
+        }
+    };
+    let RequestContext { id, .. } = context;
+    match handled {
+        Ok(response) => (response, Some(id), Some(rule)),
+        Err(failure) => {
+            let (response, _, _) = fail(&failure, rule.error_style, Some(rule), exchange);
+            (response, Some(id), Some(rule))
+        }
+    }
+}
+
+fn fail<'t>(failure: &Failure, style: ErrorStyle, rule: Option<&'t Rule>, exchange: &mut Exchange) -> Answer<'t> {
+    exchange.failed(failure);
+    (reply(failure, style), None, rule)
+}
+
+/// The rule that takes a request, and what was found on the way.
+struct Found {
+    rule: RuleId,
+    /// How many bytes of the normalised path the prefix took.
+    prefix: usize,
+    /// The normalised path, where it is not the path as it came.
+    path: Option<String>,
+    ambiguity: Option<Ambiguity>,
+}
+
+fn find(core: &Core, peer: &Peer, table: &Installed, request: &Request<Incoming>) -> Result<(Found, Scan), Failure> {
+    let scan = admission::admit(request, core.limits(), peer.trusted)
+        .inspect_err(|_| core.metrics.protect(Protection::Admission))?;
+    let host = admission::host(request).inspect_err(|_| core.metrics.protect(Protection::Admission))?;
+    let normalised = normalise(request.uri().path());
+    let view = RequestView {
+        host: &host,
+        path: &normalised.path,
+        method: request.method(),
+        headers: request.headers(),
+        query: request.uri().query(),
+    };
+    let found = match table.generation().table.find(&view) {
+        Outcome::Found(found) => found,
+        Outcome::MethodNotAllowed(methods) => return Err(Failure::MethodNotAllowed(methods)),
+        Outcome::NotFound => return Err(Failure::NoRoute),
+    };
+    let (rule, prefix, ambiguity) = (*found.payload, found.prefix_len, normalised.ambiguity);
+    let path = match normalised.path {
+        std::borrow::Cow::Borrowed(_) => None,
+        std::borrow::Cow::Owned(path) => Some(path),
+    };
+    Ok((Found { rule, prefix, path, ambiguity }, scan))
+}
+
+/// What the rule itself asks of the request, before anything is sent; then the target to send.
+fn check(core: &Core, peer: &Peer, rule: &Rule, found: &Found, request: &Request<Incoming>) -> Result<Uri, Failure> {
+    if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
+        core.metrics.protect(Protection::Admission);
+        return Err(Failure::AmbiguousPath(ambiguity.as_str()));
+    }
+    if rule.redirect_to_https && !peer.tls {
+        return Err(Failure::HttpsRequired(https_address(request)));
+    }
+    if rule.broken.is_some() {
+        return Err(Failure::Misconfigured);
+    }
+    if core.limits().body_bytes.is_some_and(|most| declared_length(request.headers()) > most) {
+        return Err(Failure::BodyTooLarge);
+    }
+    target(rule, found, request.uri())
+}
+
+fn permits(safety: PathSafety, ambiguity: Ambiguity) -> bool {
+    match safety {
+        PathSafety::Strict => false,
+        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
+        PathSafety::Raw => true,
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> u64 {
+    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn https_address(request: &Request<Incoming>) -> String {
+    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => &host[..colon],
+        _ => host,
+    };
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    format!("https://{name}{target}")
+}
+
+/// The path and query for the endpoint: as they came where nothing is to be changed.
+fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Uri, Failure> {
+    let raw = rule.path_safety == PathSafety::Raw;
+    let path = match &found.path {
+        Some(path) if !raw => path.as_str(),
+        _ => uri.path(),
+    };
+    let cut = if rule.trim_prefix { found.prefix } else { 0 };
+    if cut == 0 && path.len() == uri.path().len() && (raw || found.path.is_none()) {
+        return Ok(origin_form(uri));
+    }
+    let rest = path.get(cut..).unwrap_or_default();
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
+    let text = format!("{slash}{rest}{query}");
+    text.parse().map_err(|_| Failure::BadRequest("The path cannot be passed on after its prefix was cut."))
+}
+
+fn origin_form(uri: &Uri) -> Uri {
+    if uri.authority().is_none() {
+        return uri.clone();
+    }
+    uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from)
+}
+
+/// HTTP/2 has the host in the target and may split Cookie; HTTP/1.1 has neither
+/// (RFC 9113 sections 8.2.3 and 8.3.1).
+fn as_http1(request: &mut Request<Incoming>) {
+    if !request.headers().contains_key(HOST)
+        && let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    let crumbs: Vec<&[u8]> = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1
+        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
+    {
+        request.headers_mut().insert(COOKIE, cookie);
+    }
+}
+
+/// What every response gets, whoever made it.
+fn finish(
+    core: &Core,
+    peer: &Peer,
+    version: Version,
+    rule: Option<&Rule>,
+    id: Option<HeaderValue>,
+    response: &mut Response<Body>,
+) {
+    let id = id.unwrap_or_else(|| context::new_id(&mut core.random.borrow_mut()));
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, id);
+    if let Some(hsts) = rule.and_then(|rule| rule.hsts.as_deref()).filter(|_| peer.tls)
+        && let Ok(value) = HeaderValue::from_str(hsts)
+    {
+        headers.insert(STRICT_TRANSPORT_SECURITY, value);
+    }
+    let tunnel = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
+    if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}

@@ -1,0 +1,236 @@
+//! The engine: the threads of the data path, from their start to the end of the drain.
+
+use super::{
+    access_log::{self, LogBuffer},
+    connection,
+    core::{Core, CoreSettings, Phase},
+    install,
+    listener::{Accepted, Acceptor, Bound, CoreInbox},
+    tls::Tls,
+    upstream::pool::Pools,
+};
+use crate::{
+    metrics::Metrics,
+    model::snapshot::Generation,
+    settings::{Drain, Limits, TrustedProxies},
+    table::swap::Subscriber,
+};
+use std::{
+    io,
+    rc::Rc,
+    sync::{Arc, atomic::AtomicUsize},
+    thread::JoinHandle,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::LocalSet,
+};
+
+/// How often a core looks after its pools and flushes its log.
+const HOUSEKEEPING: Duration = Duration::from_millis(100);
+
+/// What the engine is started with.
+#[derive(Debug)]
+pub struct EngineSettings {
+    /// Limits on requests and connections.
+    pub limits: Limits,
+    /// Peers whose forwarded headers are believed.
+    pub trusted: TrustedProxies,
+    /// How it stops.
+    pub drain: Drain,
+    /// Whether requests are logged on standard output.
+    pub access_log: bool,
+}
+
+/// The threads of the data path.
+#[derive(Debug)]
+pub struct Engine {
+    phase: watch::Sender<Phase>,
+    cores: Vec<JoinHandle<()>>,
+    acceptor: JoinHandle<()>,
+    log_writer: Option<JoinHandle<()>>,
+    loads: Vec<Arc<AtomicUsize>>,
+    drain: Drain,
+}
+
+impl Engine {
+    /// Starts a thread for each subscriber, and one that accepts.
+    ///
+    /// # Errors
+    /// When the operating system gives no more threads.
+    pub fn start(
+        settings: EngineSettings,
+        metrics: &Metrics,
+        tls: &Arc<Tls>,
+        listeners: Vec<Bound>,
+        tables: Vec<Subscriber<Generation>>,
+        endpoints: &watch::Receiver<u64>,
+    ) -> io::Result<Self> {
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let (log, log_writer) = if settings.access_log { start_log()? } else { (None, None) };
+        let core_settings = CoreSettings {
+            limits: Arc::new(settings.limits),
+            trusted: Arc::new(settings.trusted),
+            routes: Arc::clone(&metrics.routes),
+        };
+        let count = tables.len();
+        let (mut cores, mut inboxes) = (Vec::new(), Vec::new());
+        for (index, table) in tables.into_iter().enumerate() {
+            let load = Arc::new(AtomicUsize::new(0));
+            let (sockets, inbox) = mpsc::unbounded_channel();
+            inboxes.push(CoreInbox { sockets, load: Arc::clone(&load) });
+            let (settings, metrics) = (core_settings.clone(), Arc::clone(&metrics.cores[index]));
+            let (log, phases, endpoints) = (log.clone(), phases.clone(), endpoints.clone());
+            let tls = (index == 0).then(|| Arc::clone(tls));
+            let run = move || {
+                let core = Core::new(index, settings, metrics, log.map(LogBuffer::new), load, Pools::new(count));
+                block_on_local(run_core(core, tls, table, inbox, phases, endpoints));
+            };
+            cores.push(std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?);
+        }
+        let loads = inboxes.iter().map(|inbox| Arc::clone(&inbox.load)).collect();
+        let acceptor = Acceptor {
+            cores: inboxes,
+            tls: Arc::clone(tls),
+            most_connections: core_settings.limits.connections,
+            metrics: metrics.control.clone(),
+        };
+        let acceptor = std::thread::Builder::new()
+            .name("accept".to_owned())
+            .spawn(move || block_on_local(accept(acceptor, listeners, phases)))?;
+        Ok(Self { phase, cores, acceptor, log_writer, loads, drain: settings.drain })
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.loads.iter().map(|load| load.load(std::sync::atomic::Ordering::Relaxed)).sum()
+    }
+
+    /// Stops in order: goes on accepting for the drain delay while answers ask clients to connect
+    /// elsewhere, then closes idle connections and waits for the rest up to the drain time-out.
+    /// `fast` leaves the delay out.
+    pub async fn drain(self, fast: bool) {
+        self.phase.send_replace(Phase::Draining);
+        if !fast {
+            tokio::time::sleep(self.drain.delay).await;
+        }
+        self.phase.send_replace(Phase::Closing);
+        let waited = tokio::time::timeout(self.drain.timeout, self.all_closed()).await;
+        if waited.is_err() {
+            tracing::warn!(connections = self.open_connections(), "the drain time-out is over: closing what is left");
+        }
+        self.stop();
+    }
+
+    async fn all_closed(&self) {
+        while self.open_connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    fn stop(self) {
+        drop(self.phase);
+        let threads = std::iter::once(self.acceptor).chain(self.cores).chain(self.log_writer);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the data path has panicked");
+            }
+        }
+    }
+}
+
+type LogQueue = std::sync::mpsc::SyncSender<Vec<u8>>;
+
+fn start_log() -> io::Result<(Option<LogQueue>, Option<JoinHandle<()>>)> {
+    let (queue, buffers) = access_log::channel();
+    let write = move || access_log::write_all(&buffers, &mut io::stdout());
+    let thread = std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?;
+    Ok((Some(queue), Some(thread)))
+}
+
+fn block_on_local(work: impl Future<Output = ()>) {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => LocalSet::new().block_on(&runtime, work),
+        Err(error) => tracing::error!(%error, "a thread of the data path cannot start its runtime"),
+    }
+}
+
+/// Accepts until the drain delay is over.
+async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, mut phases: watch::Receiver<Phase>) {
+    for bound in listeners {
+        let acceptor = acceptor.clone();
+        tokio::task::spawn_local(async move {
+            if let Err(error) = acceptor.run(bound).await {
+                tracing::error!(%error, "a listener has stopped");
+            }
+        });
+    }
+    drop(acceptor);
+    // Either the phase comes, or the engine is gone: both end the listeners.
+    let _ = phases.wait_for(|phase| *phase == Phase::Closing).await;
+}
+
+/// Runs one core until the engine is gone.
+async fn run_core(
+    core: Rc<Core>,
+    tls: Option<Arc<Tls>>,
+    table: Subscriber<Generation>,
+    mut inbox: mpsc::UnboundedReceiver<Accepted>,
+    phases: watch::Receiver<Phase>,
+    endpoints: watch::Receiver<u64>,
+) {
+    let clock = Rc::clone(&core.clock);
+    tokio::task::spawn_local(async move { clock.run().await });
+    tokio::task::spawn_local(install::run(Rc::clone(&core), tls, table));
+    tokio::task::spawn_local(housekeep(Rc::clone(&core)));
+    tokio::task::spawn_local(forget_endpoints(Rc::clone(&core), endpoints));
+    let serving = Rc::clone(&core);
+    tokio::task::spawn_local(async move {
+        while let Some(accepted) = inbox.recv().await {
+            begin(&serving, accepted);
+        }
+    });
+    follow(&core, phases).await;
+    flush(&core);
+}
+
+fn begin(core: &Rc<Core>, accepted: Accepted) {
+    match tokio::net::TcpStream::from_std(accepted.stream) {
+        Ok(stream) => {
+            tokio::task::spawn_local(connection::serve(Rc::clone(core), stream, accepted.peer, accepted.tls));
+        }
+        // The place that the acceptor took is given back.
+        Err(_) => drop(core.register(true)),
+    }
+}
+
+async fn housekeep(core: Rc<Core>) {
+    let mut interval = tokio::time::interval(HOUSEKEEPING);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        core.pools.sweep(core.clock.now());
+        flush(&core);
+    }
+}
+
+fn flush(core: &Core) {
+    if let Some(log) = &core.log {
+        log.flush(&core.metrics);
+    }
+}
+
+/// Closes pooled connections as soon as their endpoint is gone.
+async fn forget_endpoints(core: Rc<Core>, mut endpoints: watch::Receiver<u64>) {
+    while endpoints.changed().await.is_ok() {
+        core.pools.sweep(core.clock.now());
+    }
+}
+
+async fn follow(core: &Core, mut phases: watch::Receiver<Phase>) {
+    while phases.changed().await.is_ok() {
+        core.enter(*phases.borrow_and_update());
+    }
+}

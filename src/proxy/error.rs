@@ -1,0 +1,68 @@
+//! Failures: what went wrong with a request, by who and where. What a client is told of it is
+//! decided in `reply` alone.
+
+use http::Method;
+
+/// Why a request was not answered by a backend.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The request cannot be understood without doubt, with what is wrong with it.
+    BadRequest(&'static str),
+    /// The path can be read in more than one way, with what is ambiguous in it.
+    AmbiguousPath(&'static str),
+    /// The request target is longer than the limit.
+    UriTooLong,
+    /// More header fields, or larger ones, than the limit.
+    HeadersTooLarge,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The client stopped sending its body.
+    BodyStalled,
+    /// The client went away, or broke off its body.
+    BodyBroken,
+    /// A tunnel was asked for.
+    ConnectRefused,
+    /// No rule takes the request.
+    NoRoute,
+    /// Rules take the path, but not the method; these are the methods that they take.
+    MethodNotAllowed(Vec<Method>),
+    /// Plain HTTP where the rule wants HTTPS; this is the address to use.
+    HttpsRequired(String),
+    /// The rule or its backend cannot serve; its status says why.
+    Misconfigured,
+    /// The upstream has no endpoint that takes requests.
+    NoEndpoint,
+    /// No connection to the endpoint.
+    ConnectFailed,
+    /// No connection to the endpoint within the dial time-out.
+    ConnectTimeout,
+    /// The endpoint broke off, or answered what is not HTTP.
+    UpstreamBroken,
+    /// The endpoint did not answer in time.
+    UpstreamTimeout,
+}
+
+impl Failure {
+    /// The word for it in the access log.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::AmbiguousPath(_) => "ambiguous_path",
+            Self::UriTooLong => "uri_too_long",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyStalled => "body_stalled",
+            Self::BodyBroken => "body_broken",
+            Self::ConnectRefused => "connect_refused",
+            Self::NoRoute => "no_route",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::HttpsRequired(_) => "https_required",
+            Self::Misconfigured => "misconfigured",
+            Self::NoEndpoint => "no_endpoint",
+            Self::ConnectFailed => "connect_failed",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::UpstreamBroken => "upstream_broken",
+            Self::UpstreamTimeout => "upstream_timeout",
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The accounts of one request: opened when its head is read, settled when its response has ended
+//! or the client has gone.
+
+use super::{access_log::Line, body::BodyWatch, connection::Peer, core::Core, error::Failure, install::Installed};
+use crate::model::snapshot::RuleId;
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use std::{net::SocketAddr, rc::Rc, time::Instant};
+
+/// The accounts of one request. Dropping them settles them.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    core: Rc<Core>,
+    table: Rc<Installed>,
+    started: Instant,
+    method: Method,
+    status: StatusCode,
+    rule: Option<RuleId>,
+    sent: u64,
+    detail: Option<Box<Detail>>,
+}
+
+/// What only the access log needs.
+#[derive(Debug)]
+struct Detail {
+    target: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    peer: Rc<Peer>,
+    client: std::net::IpAddr,
+    id: Option<HeaderValue>,
+    endpoint: Option<SocketAddr>,
+    reason: Option<&'static str>,
+    body: Option<Rc<BodyWatch>>,
+}
+
+impl Exchange {
+    /// Opens the accounts of a request.
+    pub(crate) fn open<B>(core: &Rc<Core>, peer: &Rc<Peer>, request: &http::Request<B>) -> Self {
+        let detail = core.log.is_some().then(|| Box::new(Detail::of(peer, request)));
+        Self {
+            core: Rc::clone(core),
+            table: core.table(),
+            started: Instant::now(),
+            method: request.method().clone(),
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            rule: None,
+            sent: 0,
+            detail,
+        }
+    }
+
+    /// The table that this request sees.
+    pub(crate) fn table(&self) -> Rc<Installed> {
+        Rc::clone(&self.table)
+    }
+
+    pub(crate) const fn routed(&mut self, rule: RuleId) {
+        self.rule = Some(rule);
+    }
+
+    pub(crate) fn identified(&mut self, client: std::net::IpAddr, id: &HeaderValue) {
+        if let Some(detail) = &mut self.detail {
+            detail.client = client;
+            detail.id = Some(id.clone());
+        }
+    }
+
+    pub(crate) fn forwarded(&mut self, endpoint: SocketAddr, body: Option<&Rc<BodyWatch>>) {
+        if let Some(detail) = &mut self.detail {
+            detail.endpoint = Some(endpoint);
+            detail.body = body.cloned();
+        }
+    }
+
+    pub(crate) fn failed(&mut self, failure: &Failure) {
+        if let Some(detail) = &mut self.detail {
+            detail.reason = Some(failure.reason());
+        }
+    }
+
+    pub(crate) const fn answered(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    pub(crate) const fn sent(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+}
+
+impl Detail {
+    fn of<B>(peer: &Rc<Peer>, request: &http::Request<B>) -> Self {
+        Self {
+            target: request.uri().clone(),
+            version: request.version(),
+            host: request.headers().get(http::header::HOST).cloned(),
+            user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
+            peer: Rc::clone(peer),
+            client: peer.address.ip(),
+            id: None,
+            endpoint: None,
+            reason: None,
+            body: None,
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let elapsed = self.started.elapsed();
+        self.core.metrics.duration.observe(elapsed);
+        self.table.stats(self.rule).count(self.core.index, &self.method, self.status);
+        if let (Some(detail), Some(log)) = (&self.detail, &self.core.log) {
+            log.write(&line(self, detail, elapsed), &self.core.metrics);
+        }
+    }
+}
+
+fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: std::time::Duration) -> Line<'e> {
+    let origin = exchange.rule.map(|rule| &exchange.table.rule(rule).origin);
+    Line {
+        client: detail.client,
+        peer: detail.peer.address,
+        method: exchange.method.as_str(),
+        host: detail.host.as_ref().or(None).map(text),
+        path: detail.target.path(),
+        protocol: protocol(detail.version),
+        tls: detail.peer.tls,
+        status: exchange.status.as_u16(),
+        bytes_in: detail.body.as_ref().map_or(0, |body| body.received()),
+        bytes_out: exchange.sent,
+        duration: elapsed,
+        route: origin.map(|origin| &*origin.object.name),
+        namespace: origin.map(|origin| &*origin.object.namespace),
+        rule: origin.map(|origin| origin.rule),
+        endpoint: detail.endpoint,
+        request_id: detail.id.as_ref().map(text),
+        user_agent: detail.user_agent.as_ref().map(text),
+        reason: detail.reason,
+    }
+}
+
+fn text(value: &HeaderValue) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
+fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "HTTP/1.0",
+        Version::HTTP_2 => "HTTP/2",
+        _ => "HTTP/1.1",
+    }
+}

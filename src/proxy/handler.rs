@@ -1,0 +1,55 @@
+//! Handlers: what is done with a request once its rule is known. A closed enum of kinds.
+
+pub(crate) mod http;
+pub(crate) mod web;
+
+use super::{
+    balancer::{Permit, pick, pick_backend},
+    body::Body,
+    context::RequestContext,
+    core::Core,
+    error::Failure,
+    exchange::Exchange,
+    install::Installed,
+};
+use crate::model::{
+    rule::{BackendTarget, Handler, Rule},
+    target::UpstreamId,
+};
+use ::http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use std::rc::Rc;
+
+/// A request whose rule is known, on its way to a handler.
+pub(crate) struct Routed<'r> {
+    pub(crate) core: &'r Rc<Core>,
+    pub(crate) table: &'r Installed,
+    pub(crate) rule: &'r Rule,
+    pub(crate) context: &'r RequestContext,
+    /// What the endpoint is asked for: path and query, rewritten where the rule says so.
+    pub(crate) target: Uri,
+}
+
+/// Handles a request by the kind of its rule.
+pub(crate) async fn handle(
+    routed: Routed<'_>,
+    request: Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Response<Body>, Failure> {
+    match (routed.rule.handler, &routed.context.upgrade) {
+        (Handler::Web, Some(protocol)) => web::upgrade(&routed, protocol, request, exchange).await,
+        (Handler::Http | Handler::Web, _) => http::proxy(&routed, request, exchange).await,
+    }
+}
+
+impl Routed<'_> {
+    /// Picks the backend and the endpoint for this request.
+    pub(crate) fn pick(&self) -> Result<(UpstreamId, Permit), Failure> {
+        let mut random = self.core.random.borrow_mut();
+        let backend = pick_backend(&self.rule.backends, &mut random).ok_or(Failure::NoEndpoint)?;
+        let BackendTarget::Upstream(id) = backend.target else { return Err(Failure::Misconfigured) };
+        let (upstream, cell) = self.table.upstream(id);
+        let permit = pick(upstream.policy.strategy, cell, &mut random).ok_or(Failure::NoEndpoint)?;
+        Ok((id, permit))
+    }
+}

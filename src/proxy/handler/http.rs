@@ -1,0 +1,100 @@
+//! The Http handler: a reverse proxy. Method, query, body, cookies and Host pass unchanged.
+
+use super::Routed;
+use crate::proxy::{
+    admission::is_per_hop,
+    body::{Body, RequestBody},
+    error::Failure,
+    exchange::Exchange,
+    upstream::{
+        forward::{Outgoing, forward},
+        pool::Lease,
+    },
+};
+use http::{
+    HeaderMap, HeaderName, Request, Response, Version,
+    header::{CONNECTION, UPGRADE},
+    request::Parts,
+};
+use hyper::body::Incoming;
+
+/// Passes a request on and streams the answer back.
+pub(crate) async fn proxy(
+    routed: &Routed<'_>,
+    request: Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Response<Body>, Failure> {
+    let (parts, incoming) = request.into_parts();
+    let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
+    clean(response.headers_mut());
+    let (parts, incoming) = response.into_parts();
+    Ok(Response::from_parts(parts, Body::upstream(incoming, lease)))
+}
+
+/// Passes a request on and returns the response head as the endpoint gave it.
+pub(crate) async fn pass(
+    routed: &Routed<'_>,
+    mut parts: Parts,
+    incoming: Incoming,
+    exchange: &mut Exchange,
+) -> Result<(Response<Incoming>, Lease), Failure> {
+    let (core, limits) = (routed.core, routed.core.limits());
+    let (upstream, permit) = routed.pick()?;
+    let (upstream, _) = routed.table.upstream(upstream);
+    parts.uri = routed.target.clone();
+    parts.version = Version::HTTP_11;
+    let (body, watch) = RequestBody::new(incoming, &core.clock, limits.body_bytes, limits.body_timeout);
+    exchange.forwarded(permit.endpoint().address(), watch.as_ref());
+    let outgoing =
+        Outgoing { request: Request::from_parts(parts, body), body: watch, timeout: routed.rule.request_timeout };
+    forward(core, &upstream.policy, permit, outgoing).await
+}
+
+/// Removes the fields of the endpoint's own connection from a response.
+pub(crate) fn clean(headers: &mut HeaderMap) {
+    let per_hop: Vec<HeaderName> = headers.keys().filter(|name| belongs_to_hop(name)).cloned().collect();
+    if per_hop.is_empty() {
+        return;
+    }
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|token| token.trim().parse().ok())
+        .filter(|name| *name != http::header::CONTENT_LENGTH && *name != http::header::CONTENT_TYPE)
+        .collect();
+    for name in per_hop.into_iter().chain(named) {
+        headers.remove(name);
+    }
+}
+
+fn belongs_to_hop(name: &HeaderName) -> bool {
+    name == CONNECTION || name == UPGRADE || (is_per_hop(name.as_str()) && name != http::header::TRAILER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_endpoints_connection_do_not_reach_the_client() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, X-Hop, Content-Type"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-hop", "1"),
+            ("content-type", "text/plain"),
+            ("set-cookie", "a=1"),
+            ("trailer", "x-sum"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        clean(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-type", "set-cookie", "trailer"]);
+    }
+}

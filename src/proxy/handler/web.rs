@@ -1,0 +1,62 @@
+//! The Web handler: as Http, and an upgrade to WebSocket or any other protocol becomes a tunnel.
+//!
+//! Bytes pass only after both sides agreed (101). A refused upgrade is an ordinary answer, and the
+//! next request on the connection is routed as any other.
+
+use super::{
+    Routed,
+    http::{clean, pass},
+};
+use crate::proxy::{balancer::Permit, body::Body, core::Core, error::Failure, exchange::Exchange};
+use ::http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, UPGRADE},
+};
+use hyper::{
+    body::Incoming,
+    upgrade::{OnUpgrade, Upgraded},
+};
+use hyper_util::rt::TokioIo;
+use std::rc::Rc;
+
+/// Passes an upgrade on and, when the endpoint agrees, joins the two connections.
+pub(crate) async fn upgrade(
+    routed: &Routed<'_>,
+    protocol: &HeaderValue,
+    mut request: Request<Incoming>,
+    exchange: &mut Exchange,
+) -> Result<Response<Body>, Failure> {
+    let client = hyper::upgrade::on(&mut request);
+    let (mut parts, incoming) = request.into_parts();
+    parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    parts.headers.insert(UPGRADE, protocol.clone());
+    let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        clean(response.headers_mut());
+        let (parts, incoming) = response.into_parts();
+        return Ok(Response::from_parts(parts, Body::upstream(incoming, lease)));
+    }
+    let agreed = response.headers().get(UPGRADE).cloned().unwrap_or_else(|| protocol.clone());
+    let endpoint = hyper::upgrade::on(&mut response);
+    clean(response.headers_mut());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    response.headers_mut().insert(UPGRADE, agreed);
+    tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, lease.into_permit()));
+    Ok(response.map(|_| Body::empty()))
+}
+
+/// Carries bytes both ways until both sides are done. Counts as a connection of the core, so that
+/// draining waits for it.
+async fn tunnel(core: Rc<Core>, client: OnUpgrade, endpoint: OnUpgrade, permit: Permit) {
+    let place = core.register(false);
+    if let (Ok(client), Ok(endpoint)) = (client.await, endpoint.await) {
+        join(client, endpoint).await;
+    }
+    drop((place, permit));
+}
+
+async fn join(client: Upgraded, endpoint: Upgraded) {
+    let (mut client, mut endpoint) = (TokioIo::new(client), TokioIo::new(endpoint));
+    // Either side may break off at any time; there is nobody left to tell.
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut endpoint).await;
+}

@@ -1,0 +1,150 @@
+//! Listeners: accept a connection and hand it to the least loaded core, once.
+//!
+//! All listeners share one thread. A socket that the kernel spreads over cores by itself
+//! (`SO_REUSEPORT`) would leave some cores idle while others are busy.
+
+use super::tls::Tls;
+use crate::{
+    metrics::ControlMetrics,
+    model::listener::{Listener, Protocol},
+};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// How many connections the kernel holds for us before they are accepted.
+const BACKLOG: i32 = 4096;
+/// How long accepting rests when the process has no file descriptors left.
+const REST: Duration = Duration::from_millis(100);
+
+/// A listener whose address is bound.
+#[derive(Debug)]
+pub struct Bound {
+    /// What it was asked to be.
+    pub listener: Listener,
+    /// The address that it has: the port is never 0.
+    pub address: SocketAddr,
+    socket: TcpListener,
+}
+
+impl Bound {
+    /// The socket itself, for who accepts on it in another way.
+    #[must_use]
+    pub fn into_socket(self) -> TcpListener {
+        self.socket
+    }
+}
+
+/// An address cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the {name} listener cannot use {address}: {source}. Choose another address with --{name} ADDR:PORT, or port 0 for any free port"
+)]
+pub struct BindError {
+    name: Arc<str>,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Binds the address of a listener.
+///
+/// # Errors
+/// [`BindError`] when the address is in use or not ours.
+pub fn bind(listener: Listener) -> Result<Bound, BindError> {
+    match bind_socket(listener.address) {
+        Ok((socket, address)) => Ok(Bound { listener, address, socket }),
+        Err(source) => Err(BindError { name: listener.name, address: listener.address, source }),
+    }
+}
+
+fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // `[::]` takes IPv4 clients too.
+        socket.set_only_v6(false)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    let socket = TcpListener::from(socket);
+    let address = socket.local_addr()?;
+    Ok((socket, address))
+}
+
+/// A connection on its way to its core.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// Where connections for a core go.
+#[derive(Clone, Debug)]
+pub(crate) struct CoreInbox {
+    pub(crate) sockets: mpsc::UnboundedSender<Accepted>,
+    /// Connections that the core has, counted from the moment that they are handed over.
+    pub(crate) load: Arc<AtomicUsize>,
+}
+
+/// What all listeners share.
+#[derive(Clone, Debug)]
+pub(crate) struct Acceptor {
+    pub(crate) cores: Vec<CoreInbox>,
+    pub(crate) tls: Arc<Tls>,
+    pub(crate) most_connections: usize,
+    pub(crate) metrics: ControlMetrics,
+}
+
+impl Acceptor {
+    /// Accepts connections until it is dropped.
+    pub(crate) async fn run(self, bound: Bound) -> io::Result<()> {
+        let socket = tokio::net::TcpListener::from_std(bound.socket)?;
+        loop {
+            // The stream leaves this thread's reactor here and joins that of its core.
+            match socket.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => self.hand_over(stream, peer, bound.listener.protocol),
+                Err(error) => rest_after(&error).await,
+            }
+        }
+    }
+
+    fn hand_over(&self, stream: TcpStream, peer: SocketAddr, protocol: Protocol) {
+        let load = |core: &&CoreInbox| core.load.load(Ordering::Relaxed);
+        let open: usize = self.cores.iter().map(|core| core.load.load(Ordering::Relaxed)).sum();
+        let Some(core) = self.cores.iter().min_by_key(load) else { return };
+        if open >= self.most_connections || prepare(&stream).is_err() {
+            self.metrics.refused_connections.inc();
+            return;
+        }
+        let tls = (protocol == Protocol::Https).then(|| self.tls.config());
+        core.load.fetch_add(1, Ordering::Relaxed);
+        if core.sockets.send(Accepted { stream, peer, tls }).is_err() {
+            core.load.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let keepalive = socket2::TcpKeepalive::new().with_time(super::upstream::connect::KEEPALIVE);
+    socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// A connection that broke off before it was accepted is nothing; no descriptors left is a reason
+/// to rest instead of spinning.
+async fn rest_after(error: &io::Error) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        tracing::warn!(%error, "cannot accept connections for a moment");
+        tokio::time::sleep(REST).await;
+    }
+}

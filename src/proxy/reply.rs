@@ -1,0 +1,129 @@
+//! Replies: the only place that turns a failure into a status code and an error entity.
+//!
+//! What is told to clients is generic: no address, no name of a backend, no text of a library.
+
+use super::{body::Body, error::Failure};
+use crate::model::rule::ErrorStyle;
+use bytes::Bytes;
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
+};
+
+/// How long clients are asked to wait after 503, in seconds.
+const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The status, the code word, and the text for people.
+struct Told {
+    status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+}
+
+const fn told(status: StatusCode, code: &'static str, message: &'static str) -> Told {
+    Told { status, code, message }
+}
+
+/// The answer to a request that failed, in the style of its route.
+pub(crate) fn reply(failure: &Failure, style: ErrorStyle) -> Response<Body> {
+    let told = tell(failure);
+    let mut response = match style {
+        ErrorStyle::Rest => rest_entity(&told, target(failure)),
+    };
+    *response.status_mut() = told.status;
+    add_headers(&mut response, failure);
+    response
+}
+
+fn tell(failure: &Failure) -> Told {
+    match failure {
+        Failure::BadRequest(why) => told(StatusCode::BAD_REQUEST, "BadRequest", why),
+        Failure::AmbiguousPath(why) => told(StatusCode::BAD_REQUEST, "AmbiguousPath", why),
+        Failure::UriTooLong => {
+            told(StatusCode::URI_TOO_LONG, "UriTooLong", "The request target is longer than this gateway allows.")
+        }
+        Failure::HeadersTooLarge => told(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "HeadersTooLarge",
+            "The request has more or larger header fields than this gateway allows.",
+        ),
+        Failure::BodyTooLarge => {
+            told(StatusCode::PAYLOAD_TOO_LARGE, "BodyTooLarge", "The request body is larger than this gateway allows.")
+        }
+        Failure::BodyStalled => {
+            told(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not arrive in time.")
+        }
+        Failure::BodyBroken => told(StatusCode::BAD_REQUEST, "BodyBroken", "The request body broke off."),
+        Failure::ConnectRefused => {
+            told(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "This gateway does not open tunnels (CONNECT).")
+        }
+        Failure::NoRoute => told(StatusCode::NOT_FOUND, "NotFound", "No route takes this request."),
+        Failure::MethodNotAllowed(_) => {
+            told(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "No route takes this method for this path.")
+        }
+        Failure::HttpsRequired(_) => told(StatusCode::PERMANENT_REDIRECT, "HttpsRequired", "Use HTTPS."),
+        Failure::Misconfigured => {
+            told(StatusCode::INTERNAL_SERVER_ERROR, "Misconfigured", "The route cannot be served as it is configured.")
+        }
+        Failure::NoEndpoint => {
+            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "No endpoint of the service is ready.")
+        }
+        Failure::ConnectFailed | Failure::UpstreamBroken => {
+            told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
+        }
+        Failure::ConnectTimeout | Failure::UpstreamTimeout => {
+            told(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", "The service did not answer in time.")
+        }
+    }
+}
+
+/// The part of the request that the failure is about.
+const fn target(failure: &Failure) -> Option<&'static str> {
+    match failure {
+        Failure::AmbiguousPath(_) | Failure::UriTooLong | Failure::NoRoute => Some("path"),
+        Failure::MethodNotAllowed(_) | Failure::ConnectRefused => Some("method"),
+        Failure::HeadersTooLarge => Some("headers"),
+        Failure::BodyTooLarge | Failure::BodyStalled | Failure::BodyBroken => Some("body"),
+        _ => None,
+    }
+}
+
+fn rest_entity(told: &Told, target: Option<&'static str>) -> Response<Body> {
+    let mut error = serde_json::Map::new();
+    error.insert("code".to_owned(), told.code.into());
+    error.insert("message".to_owned(), told.message.into());
+    if let Some(target) = target {
+        error.insert("target".to_owned(), target.into());
+    }
+    let text = serde_json::json!({ "error": error }).to_string();
+    let mut response = Response::new(Body::full(Bytes::from(text)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn add_headers(response: &mut Response<Body>, failure: &Failure) {
+    let headers = response.headers_mut();
+    match failure {
+        Failure::MethodNotAllowed(methods) => {
+            headers.insert(ALLOW, allow(methods));
+        }
+        Failure::HttpsRequired(address) => {
+            if let Ok(address) = HeaderValue::from_str(address) {
+                headers.insert(LOCATION, address);
+            }
+        }
+        Failure::NoEndpoint => {
+            headers.insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        // What is left of the request on the wire cannot be trusted to end where it should.
+        Failure::BodyTooLarge | Failure::BodyStalled | Failure::BodyBroken | Failure::ConnectRefused => {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
+    }
+}
+
+fn allow(methods: &[Method]) -> HeaderValue {
+    let list = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    HeaderValue::from_str(&list).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,175 @@
+//! TLS towards clients: which certificate answers which name, and the server configuration.
+//!
+//! Certificates change while connections come in: one cell holds the newest table of them, and a
+//! handshake that has begun keeps what it found.
+
+mod tickets;
+
+use crate::model::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig, SupportedProtocolVersion,
+    crypto::CryptoProvider,
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert},
+    sign::CertifiedKey,
+    version::{TLS12, TLS13},
+};
+use std::{collections::HashMap, sync::Arc};
+use tickets::Tickets;
+
+/// The oldest TLS version that clients may speak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MinimumVersion {
+    /// TLS 1.2.
+    #[default]
+    Tls12,
+    /// TLS 1.3.
+    Tls13,
+}
+
+impl MinimumVersion {
+    const fn versions(self) -> &'static [&'static SupportedProtocolVersion] {
+        static BOTH: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+        match self {
+            Self::Tls12 => &BOTH,
+            Self::Tls13 => BOTH.first_chunk::<1>().expect("the list must not be empty"),
+        }
+    }
+}
+
+/// The certificates in use, by name.
+#[derive(Debug, Default)]
+struct Table {
+    exact: HashMap<Arc<str>, Arc<CertifiedKey>>,
+    /// By the name without its star and dot.
+    wildcard: HashMap<Arc<str>, Arc<CertifiedKey>>,
+    default: Option<Arc<CertifiedKey>>,
+}
+
+impl Table {
+    fn new(snapshot: &Snapshot) -> Self {
+        let mut table = Self {
+            default: snapshot.default_certificate.as_ref().map(|found| Arc::clone(&found.key)),
+            ..Self::default()
+        };
+        for certificate in &snapshot.certificates {
+            for name in &certificate.hostnames {
+                let (names, name) = match name.strip_prefix("*.") {
+                    Some(suffix) => (&mut table.wildcard, suffix.into()),
+                    None => (&mut table.exact, Arc::clone(name)),
+                };
+                // The first one stands: translation has put them in order of age.
+                names.entry(name).or_insert_with(|| Arc::clone(&certificate.key));
+            }
+        }
+        table
+    }
+
+    fn find(&self, name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        let named = name.and_then(|name| self.exact.get(name).or_else(|| self.wildcard_for(name)));
+        named.or(self.default.as_ref()).cloned()
+    }
+
+    fn wildcard_for(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        let mut rest = name;
+        while let Some((_, suffix)) = rest.split_once('.') {
+            if let Some(found) = self.wildcard.get(suffix) {
+                return Some(found);
+            }
+            rest = suffix;
+        }
+        None
+    }
+}
+
+/// Everything about TLS that changes at run time.
+#[derive(Debug)]
+pub struct Tls {
+    certificates: Arc<Certificates>,
+    tickets: Arc<Tickets>,
+    config: Arc<ServerConfig>,
+}
+
+/// The cell that handshakes read.
+#[derive(Debug, Default)]
+struct Certificates(ArcSwap<Table>);
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        self.0.load().find(name.as_deref())
+    }
+}
+
+impl Tls {
+    /// A configuration without certificates yet.
+    ///
+    /// # Errors
+    /// When the cryptographic provider lacks what TLS needs.
+    pub fn new(minimum: MinimumVersion) -> Result<Self, rustls::Error> {
+        let certificates = Arc::<Certificates>::default();
+        let tickets = Arc::new(Tickets::random()?);
+        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(minimum.versions())?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = Arc::<Tickets>::clone(&tickets);
+        Ok(Self { certificates, tickets, config: Arc::new(config) })
+    }
+
+    /// The configuration for a handshake.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Puts the certificates and ticket keys of a snapshot in use, for handshakes from now on.
+    pub fn install(&self, snapshot: &Snapshot) {
+        self.certificates.0.store(Arc::new(Table::new(snapshot)));
+        self.tickets.install(&snapshot.ticket_keys);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::certificate::Certificate;
+    use std::time::SystemTime;
+
+    fn certificate(names: &[&str]) -> Certificate {
+        let made = rcgen::generate_simple_self_signed(vec!["x.example".to_owned()]).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let signing = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+        Certificate {
+            namespace: "shop".into(),
+            secret: "tls".into(),
+            hostnames: names.iter().map(|name| Arc::from(*name)).collect(),
+            not_after: SystemTime::UNIX_EPOCH,
+            key: Arc::new(CertifiedKey::new(vec![made.cert.der().clone()], signing)),
+        }
+    }
+
+    #[test]
+    fn the_most_specific_name_wins_and_the_default_is_last() {
+        let certificates = vec![certificate(&["*.example.com"]), certificate(&["a.example.com", "*.a.example.com"])];
+        let keys: Vec<_> = certificates.iter().map(|certificate| Arc::clone(&certificate.key)).collect();
+        let default = certificate(&[]);
+        let default_key = Arc::clone(&default.key);
+        let mut snapshot = Snapshot { certificates, ..Snapshot::default() };
+        assert!(Table::new(&snapshot).find(Some("other.test")).is_none(), "no name, no default: an alert");
+        snapshot.default_certificate = Some(default);
+        let table = Table::new(&snapshot);
+        for (name, expected) in [
+            (Some("a.example.com"), &keys[1]),
+            (Some("b.a.example.com"), &keys[1]),
+            (Some("b.example.com"), &keys[0]),
+            (Some("example.com"), &default_key),
+            (None, &default_key),
+        ] {
+            assert!(Arc::ptr_eq(&table.find(name).unwrap(), expected), "{name:?}");
+        }
+    }
+}

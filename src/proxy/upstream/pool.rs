@@ -1,0 +1,113 @@
+//! Idle connections to endpoints, of one core.
+//!
+//! Last in, first out, so that spare connections age and end. The lifetime lies below the 5 s after
+//! which common servers close idle connections, so that we close first.
+
+use crate::{
+    model::endpoint::Endpoint,
+    proxy::{balancer::Permit, body::RequestBody, core::Core},
+};
+use hyper::client::conn::http1::SendRequest;
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+
+/// How long a connection may idle, in ticks of the clock.
+const LIFETIME_TICKS: u64 = Duration::from_secs(4).as_millis() as u64 / super::super::clock::TICK.as_millis() as u64;
+/// Idle connections to one endpoint over all cores.
+const MOST_IDLE: usize = 1024;
+/// How many connections are looked at for one that is ready.
+const LOOKS: usize = 4;
+
+/// The idle connections of one core, by endpoint.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    by_endpoint: RefCell<HashMap<usize, Pool>>,
+    most_idle: usize,
+}
+
+#[derive(Debug)]
+struct Pool {
+    endpoint: Arc<Endpoint>,
+    idle: Vec<Idle>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    since: u64,
+}
+
+impl Pools {
+    /// Empty pools for one of so many cores.
+    pub(crate) fn new(cores: usize) -> Self {
+        Self { by_endpoint: RefCell::default(), most_idle: (MOST_IDLE / cores).max(1) }
+    }
+
+    /// An idle connection to an endpoint that is ready for a request.
+    pub(crate) fn take(&self, endpoint: &Arc<Endpoint>) -> Option<SendRequest<RequestBody>> {
+        let mut pools = self.by_endpoint.borrow_mut();
+        let idle = &mut pools.get_mut(&key(endpoint))?.idle;
+        let mut at = idle.len();
+        for _ in 0..LOOKS {
+            at = at.checked_sub(1)?;
+            if idle[at].sender.is_closed() {
+                idle.remove(at);
+            } else if idle[at].sender.is_ready() {
+                return Some(idle.remove(at).sender);
+            }
+        }
+        None
+    }
+
+    fn put(&self, endpoint: &Arc<Endpoint>, sender: SendRequest<RequestBody>, now: u64) {
+        if endpoint.is_removed() || sender.is_closed() {
+            return;
+        }
+        let mut pools = self.by_endpoint.borrow_mut();
+        let pool =
+            pools.entry(key(endpoint)).or_insert_with(|| Pool { endpoint: Arc::clone(endpoint), idle: Vec::new() });
+        if pool.idle.len() < self.most_idle {
+            pool.idle.push(Idle { sender, since: now });
+        }
+    }
+
+    /// Closes connections that idled for too long, or whose endpoint is gone.
+    pub(crate) fn sweep(&self, now: u64) {
+        self.by_endpoint.borrow_mut().retain(|_, pool| {
+            if pool.endpoint.is_removed() {
+                return false;
+            }
+            pool.idle.retain(|idle| idle.since + LIFETIME_TICKS > now && !idle.sender.is_closed());
+            !pool.idle.is_empty()
+        });
+    }
+}
+
+/// Endpoints are told apart by the place of their shared state, which a pool keeps alive.
+fn key(endpoint: &Arc<Endpoint>) -> usize {
+    Arc::as_ptr(endpoint) as usize
+}
+
+/// A connection in use, with the permit for its endpoint.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    core: Rc<Core>,
+    permit: Permit,
+    sender: SendRequest<RequestBody>,
+}
+
+impl Lease {
+    pub(crate) const fn new(core: Rc<Core>, permit: Permit, sender: SendRequest<RequestBody>) -> Self {
+        Self { core, permit, sender }
+    }
+
+    /// Gives the connection back for the next request.
+    pub(crate) fn release(self) {
+        let now = self.core.clock.now();
+        self.core.pools.put(self.permit.endpoint(), self.sender, now);
+    }
+
+    /// Keeps the permit and lets go of the connection, which has become a tunnel.
+    pub(crate) fn into_permit(self) -> Permit {
+        self.permit
+    }
+}
