@@ -60,6 +60,8 @@ pub struct Context {
     pub listeners: Vec<Listener>,
     /// The namespace and name of the Secret that is served where no name matches.
     pub default_certificate: Option<(String, String)>,
+    /// The namespace and name of the Secret with session ticket keys.
+    pub ticket_keys: Option<(String, String)>,
     /// The namespaces whose Secrets are read.
     pub secrets: Namespaces,
     /// The namespaces that are watched. Unless it is all of them, IngressClasses are unknown and
@@ -79,6 +81,7 @@ impl Default for Context {
             controller_name: "paifang.dev/ingress-controller".to_owned(),
             listeners: Vec::new(),
             default_certificate: None,
+            ticket_keys: None,
             secrets: Namespaces::All,
             watched: Namespaces::All,
             service_account: None,

@@ -7,6 +7,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt as _;
 use serde_json::Value;
 
+/// Group and version of the CRDs.
+pub const API_VERSION: &str = "paifang.dev/v1alpha1";
+
 /// The CRDs of this version, in the order in which they are applied.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {

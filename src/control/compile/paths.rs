@@ -2,13 +2,10 @@
 
 use crate::{
     resource::PathMatchType,
-    table::{PathPattern, template::Template},
+    table::{PathPattern, Template, anchored, canonical_pattern},
 };
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use std::sync::Arc;
-
-/// How large a compiled expression may be, in bytes.
-const REGEX_SIZE: usize = 1 << 20;
 
 /// The pattern of a path, or what is wrong with it.
 pub(super) fn parse(type_: PathMatchType, value: &str) -> Result<PathPattern, String> {
@@ -28,20 +25,16 @@ pub(super) fn prefix(value: &str) -> Result<PathPattern, String> {
 
 /// An expression that the whole text must match.
 pub(super) fn expression(value: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&format!("^(?:{value})$"))
-        .size_limit(REGEX_SIZE)
-        .build()
-        .map_err(|error| format!("`{value}` is not an expression of the regex crate: {error}"))
+    anchored(value).map_err(|error| error.to_string())
 }
 
 fn canonical(value: &str) -> Result<Arc<str>, String> {
     if !value.starts_with('/') {
         return Err(format!("`{value}` must start with a slash, as in /greeter"));
     }
-    Ok(value.into())
+    Ok(canonical_pattern(value).into())
 }
 
 fn template(value: &str) -> Result<Template, String> {
-    canonical(value)?;
-    Ok(Template {})
+    Template::parse(value).map_err(|error| error.to_string())
 }

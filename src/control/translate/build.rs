@@ -140,6 +140,7 @@ impl<'a> Build<'a> {
             directory: self.directory,
             certificates,
             default_certificate,
+            ticket_keys: Vec::new(),
         };
         Translation { snapshot, diagnostics: self.diagnostics, outcomes: self.outcomes }
     }

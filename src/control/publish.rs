@@ -1,0 +1,175 @@
+//! Publish: the one task that owns the cache and writes tables and endpoint sets.
+//!
+//! The first change of a burst is served at once; the rest of the burst waits for at most the
+//! hold-off and then shares one table. Endpoints take the short road and never wait. Nothing is
+//! published before every source has told all that it has.
+
+use super::{
+    cache::{Cache, Effect},
+    change::Change,
+    endpoints::Endpoints,
+    translate::{Context, Translation, translate},
+};
+use crate::{
+    model::{endpoint::EndpointCell, snapshot::Generation},
+    table::{Table, swap::Publisher},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+/// How long after a table the next one may wait, so that a burst shares it.
+pub const HOLD_OFF: Duration = Duration::from_millis(5);
+/// How many changes are taken from the sources before the task looks at the time again.
+const BATCH: usize = 1024;
+
+/// A table that was published, and what is to be told once it is installed.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The number of the table.
+    pub number: u64,
+    /// What was understood, for status.
+    pub translation: Arc<Translation>,
+    /// The endpoints of the snapshot's upstreams, in the same order.
+    pub cells: Arc<[Arc<EndpointCell>]>,
+    /// When the first change in it arrived.
+    pub since: Instant,
+}
+
+/// The task that owns the cache.
+#[derive(Debug)]
+pub struct Controller {
+    cache: Cache,
+    endpoints: Endpoints,
+    context: Context,
+    tables: Publisher<Generation>,
+    /// Told of each table, newest wins.
+    published: watch::Sender<Option<Published>>,
+    /// Told whenever endpoints have changed, so that pools let go of those that are gone.
+    endpoint_epoch: watch::Sender<u64>,
+    pending: Effect,
+    /// When the first change that is still pending arrived.
+    since: Option<Instant>,
+    /// Before this moment no further table is built.
+    rested: Instant,
+    synced: bool,
+}
+
+impl Controller {
+    /// A controller that has not heard of anything yet.
+    #[must_use]
+    pub fn new(
+        context: Context,
+        tables: Publisher<Generation>,
+        published: watch::Sender<Option<Published>>,
+        endpoint_epoch: watch::Sender<u64>,
+    ) -> Self {
+        Self {
+            cache: Cache::default(),
+            endpoints: Endpoints::default(),
+            context,
+            tables,
+            published,
+            endpoint_epoch,
+            pending: Effect::default(),
+            since: None,
+            rested: Instant::now(),
+            synced: false,
+        }
+    }
+
+    /// Follows the sources until they are gone. `synced` turns true once every source has told
+    /// all that it has; before that nothing is published.
+    pub async fn run(mut self, mut changes: mpsc::Receiver<Change>, mut synced: watch::Receiver<bool>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let wake = self.next_table();
+            tokio::select! {
+                biased;
+                count = changes.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.take(&mut batch);
+                }
+                result = synced.wait_for(|synced| *synced), if !self.synced => {
+                    if result.is_err() {
+                        return;
+                    }
+                    // What the sources had told before they said so lies in the queue.
+                    while let Ok(change) = changes.try_recv() {
+                        batch.push(change);
+                    }
+                    self.take(&mut batch);
+                    self.synced = true;
+                    self.pending = Effect::Table;
+                }
+                () = sleep_until(wake), if wake.is_some() => {}
+            }
+            self.act();
+        }
+    }
+
+    /// When a table is due; `None` while there is nothing to build.
+    fn next_table(&self) -> Option<Instant> {
+        (self.synced && self.pending == Effect::Table).then_some(self.rested)
+    }
+
+    fn take(&mut self, batch: &mut Vec<Change>) {
+        for change in batch.drain(..) {
+            let effect = self.cache.apply(change);
+            if effect != Effect::Nothing && self.since.is_none() {
+                self.since = Some(Instant::now());
+            }
+            self.pending.merge(effect);
+        }
+    }
+
+    fn act(&mut self) {
+        if !self.synced {
+            return;
+        }
+        match std::mem::take(&mut self.pending) {
+            Effect::Nothing => {}
+            Effect::Endpoints(services) => {
+                self.since = None;
+                if self.endpoints.refresh(&self.cache, &services) > 0 {
+                    self.endpoints_changed();
+                }
+            }
+            Effect::Table if Instant::now() < self.rested => self.pending = Effect::Table,
+            Effect::Table => {
+                self.build();
+                self.rested = Instant::now() + HOLD_OFF;
+            }
+        }
+    }
+
+    fn build(&mut self) {
+        self.context.now = SystemTime::now();
+        let mut translation = translate(&self.cache, &self.context);
+        let snapshot = Arc::new(std::mem::take(&mut translation.snapshot));
+        let cells: Arc<[_]> = self.endpoints.cells(&self.cache, &snapshot.upstreams).into();
+        self.endpoints_changed();
+        let table = Table::build(snapshot.entries.clone());
+        let number = self.tables.publish(Generation { snapshot, table, cells: cells.to_vec() });
+        let since = self.since.take().unwrap_or_else(Instant::now);
+        self.published.send_replace(Some(Published { number, translation: Arc::new(translation), cells, since }));
+    }
+
+    fn endpoints_changed(&self) {
+        self.endpoint_epoch.send_modify(|epoch| *epoch += 1);
+    }
+}
+
+async fn sleep_until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,134 @@
+//! Settle: what is told once every core runs a table. Readiness, metrics, log lines and reports
+//! describe what is installed, never what was asked for.
+
+use super::{
+    publish::Published,
+    report::{ConditionReport, ObjectReport},
+    translate::{Translation, reports},
+};
+use crate::{
+    lifecycle::Readiness,
+    metrics::{ControlMetrics, routes::Routes},
+    model::{
+        condition::ConditionType,
+        diagnostic::{Diagnostic, Kind, Severity},
+        endpoint::EndpointCell,
+        target::UpstreamId,
+    },
+    table::swap::{Acknowledgements, Closed},
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::watch;
+
+/// The part of readiness that the first table settles.
+pub const TABLE: &str = "table";
+
+/// Everyone who is told of an installed table.
+#[derive(Debug)]
+pub struct Settler {
+    /// Newest tables.
+    pub published: watch::Receiver<Option<Published>>,
+    /// Turns whenever endpoints have changed.
+    pub endpoint_epoch: watch::Receiver<u64>,
+    /// What the cores run.
+    pub installed: Acknowledgements,
+    /// Where reports go.
+    pub reports: watch::Sender<Arc<Vec<ObjectReport>>>,
+    /// Told of the first table.
+    pub readiness: Readiness,
+    /// Counters of the control path.
+    pub metrics: ControlMetrics,
+    /// Counters of routes: those of routes that are gone are dropped.
+    pub routes: Arc<Routes>,
+}
+
+impl Settler {
+    /// Tells of each installed table until the controller or a core is gone.
+    pub async fn run(mut self) {
+        let mut known = BTreeSet::new();
+        while let Ok(published) = self.next().await {
+            if self.installed.installed(published.number).await.is_err() {
+                return;
+            }
+            self.tell(&published, &mut known);
+        }
+    }
+
+    async fn next(&mut self) -> Result<Published, Closed> {
+        loop {
+            tokio::select! {
+                changed = self.published.changed() => changed.map_err(|_| Closed)?,
+                changed = self.endpoint_epoch.changed() => changed.map_err(|_| Closed)?,
+            }
+            if let Some(published) = self.published.borrow_and_update().clone() {
+                return Ok(published);
+            }
+        }
+    }
+
+    fn tell(&self, published: &Published, known: &mut BTreeSet<Diagnostic>) {
+        let number = i64::try_from(published.number).unwrap_or(i64::MAX);
+        let reports = report(published);
+        if self.metrics.generation.get() != number {
+            self.metrics.generation.set(number);
+            self.metrics.apply_duration.observe(published.since.elapsed().as_secs_f64());
+            self.metrics.last_success.set(now());
+            self.count(&published.translation, &reports);
+            log_new(&published.translation, known);
+            self.readiness.done(TABLE);
+        }
+        self.reports.send_replace(Arc::new(reports));
+    }
+
+    fn count(&self, translation: &Translation, reports: &[ObjectReport]) {
+        for kind in [Kind::GatewayRoute, Kind::Ingress] {
+            let of_kind = || reports.iter().filter(|report| report.object.kind == kind);
+            let accepted = of_kind().filter(|report| report.conditions.iter().all(holds)).count();
+            let states = [("accepted", accepted), ("rejected", of_kind().count() - accepted)];
+            for (state, count) in states {
+                let count = i64::try_from(count).unwrap_or(i64::MAX);
+                self.metrics.objects.with_label_values(&[kind.as_str(), state]).set(count);
+            }
+        }
+        let known: HashSet<_> = translation.outcomes.iter().map(|outcome| &outcome.object).collect();
+        self.routes.keep(|route| known.contains(route));
+    }
+}
+
+fn holds(condition: &ConditionReport) -> bool {
+    condition.holds || condition.type_ == ConditionType::Programmed
+}
+
+fn report(published: &Published) -> Vec<ObjectReport> {
+    let counts = |cell: &Arc<EndpointCell>| {
+        let set = cell.load();
+        (set.ready(), set.all.len())
+    };
+    reports(&published.translation, |id: UpstreamId| published.cells.get(id.index()).map_or((0, 0), counts))
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Logs each explanation once, when it is new.
+fn log_new(translation: &Translation, known: &mut BTreeSet<Diagnostic>) {
+    let newest: BTreeSet<_> = translation.diagnostics.iter().cloned().collect();
+    for diagnostic in newest.difference(known) {
+        let (object, field) = (diagnostic.object.to_string(), &diagnostic.field);
+        match diagnostic.severity {
+            Severity::Error => {
+                tracing::error!(object, field, reason = diagnostic.reason.as_str(), "{}", diagnostic.message);
+            }
+            Severity::Warning => {
+                tracing::warn!(object, field, reason = diagnostic.reason.as_str(), "{}", diagnostic.message);
+            }
+        }
+    }
+    *known = newest;
+}
