@@ -1,4 +1,84 @@
-//! The command line.
+//! The command line: flags and environment as they are written, before anything is checked.
 
+pub mod args;
+pub mod check;
+pub mod demo;
+pub mod explain;
 #[cfg(feature = "kubernetes")]
 pub mod preflight;
+
+use args::{CheckArgs, DemoArgs, ExplainArgs, ServeArgs, StandaloneArgs};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use std::io::Write;
+
+/// A Kubernetes-native ingress controller and API gateway, in one process.
+#[derive(Debug, Parser)]
+#[command(name = "paifang", version, propagate_version = true, args_override_self = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the routes of a Kubernetes cluster.
+    #[cfg(feature = "kubernetes")]
+    #[command(args_override_self = true)]
+    Serve(Box<ServeArgs>),
+    /// Serve the routes in a folder of YAML files, without a cluster.
+    #[command(args_override_self = true)]
+    Standalone(Box<StandaloneArgs>),
+    /// Serve the quickstart, with three echo endpoints built in.
+    #[command(args_override_self = true)]
+    Demo(Box<DemoArgs>),
+    /// Say what is wrong with files, or with the cluster's set-up, without serving.
+    Check(CheckArgs),
+    /// Say which rule takes a request, and why the others do not.
+    Explain(ExplainArgs),
+    /// Print the CRDs of this version.
+    Crds,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the version.
+    Version {
+        /// The form of the output.
+        #[arg(short, long, value_enum, default_value_t)]
+        output: OutputForm,
+    },
+}
+
+/// The form of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs; documented, and only ever gains fields.
+    Json,
+}
+
+/// Writes completions for a shell.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) {
+    clap_complete::generate(shell, &mut Cli::command(), "paifang", &mut { out });
+}
+
+/// Writes the version.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn version(output: OutputForm, out: &mut dyn Write) -> std::io::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    match output {
+        OutputForm::Text => writeln!(out, "paifang {version}"),
+        OutputForm::Json => {
+            let features: &[&str] = if cfg!(feature = "kubernetes") { &["kubernetes"] } else { &[] };
+            let crd = crate::resource::crd::API_VERSION;
+            writeln!(out, "{}", serde_json::json!({ "version": version, "crd": crd, "features": features }))
+        }
+    }
+}

@@ -1,16 +1,26 @@
 //! Paifang: a Kubernetes-native ingress controller and API gateway, in one process.
 //!
 //! ```text
-//! control   watch -> cache -> translate (pure) -> publish -> install, swap -> status
-//! data      listener -> tls -> connection -> dispatch (match) -> handler
-//!                    -> balancer pick -> upstream -> reply
+//! control   watch -> cache -> translate (pure) -> publish -> install, swap -> settle, status
+//! data      listener -> tls -> connection -> dispatch (admission, match, context) -> handler
+//!                    -> balancer pick -> upstream (pool, connect, forward) -> reply
 //! ```
 //!
-//! The two paths meet in the words of [`model`] and [`table`], and in the composition root alone.
-//! The modules below stand in reading order.
+//! The two paths meet in the words of [`model`] and [`table`], and in the composition root [`app`]
+//! alone. The modules stand in reading order: words first, then the paths, then what holds them.
 
-pub mod cli;
-pub mod control;
 pub mod model;
 pub mod resource;
 pub mod table;
+
+pub mod control;
+pub mod proxy;
+
+pub mod admin;
+pub mod lifecycle;
+pub mod metrics;
+pub mod settings;
+pub mod telemetry;
+
+pub mod app;
+pub mod cli;

@@ -1,3 +1,9 @@
-//! The `paifang` binary.
+//! The `paifang` binary: flags, then the library.
 
-fn main() {}
+use clap::Parser as _;
+use paifang::{app, cli::Cli};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    app::main(Cli::parse())
+}

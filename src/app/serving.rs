@@ -1,0 +1,264 @@
+//! A serving process: from checked flags to running threads, and back down in order.
+
+use super::source::{self, Running, SourcePlan};
+use crate::{
+    admin::Admin,
+    cli::args::{AccessLog, DemoArgs, ProcessArgs, StandaloneArgs, TlsVersion},
+    control::{
+        publish::{Controller, Published},
+        report::ObjectReport,
+        settle::{Settler, TABLE},
+        translate::{Context, Namespaces},
+    },
+    lifecycle::Readiness,
+    metrics::Metrics,
+    model::{
+        listener::{Listener, Protocol},
+        snapshot::Generation,
+    },
+    proxy::{
+        engine::{Engine, EngineSettings},
+        listener::{Bound, bind},
+        tls::{MinimumVersion, Tls},
+    },
+    settings::{Drain, Limits, TrustedProxies},
+    table::swap,
+};
+use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+};
+
+/// How many changes sources may be ahead of the controller.
+const CHANGES: usize = 4096;
+/// Most series of `paifang_http_requests_total`.
+const MOST_SERIES: usize = 1000;
+
+/// What to serve, as the flags say it.
+#[derive(Debug)]
+pub(super) struct Serving {
+    pub(super) http: SocketAddr,
+    pub(super) https: Option<SocketAddr>,
+    pub(super) admin: SocketAddr,
+    pub(super) process: ProcessArgs,
+    pub(super) source: SourcePlan,
+    pub(super) secrets: Namespaces,
+    pub(super) watched: Namespaces,
+    /// How long draining goes on accepting when the flags do not say.
+    pub(super) drain_delay: Duration,
+}
+
+impl Serving {
+    /// A folder of files.
+    pub(super) fn folder(args: StandaloneArgs) -> Self {
+        Self {
+            http: args.http,
+            https: args.https,
+            admin: args.admin,
+            process: args.process,
+            source: SourcePlan::Folder { folder: args.folder, demo: false },
+            secrets: Namespaces::All,
+            watched: Namespaces::All,
+            drain_delay: Duration::ZERO,
+        }
+    }
+
+    /// The quickstart.
+    pub(super) fn demo(args: DemoArgs) -> Self {
+        Self {
+            http: args.http,
+            https: args.https,
+            admin: args.admin,
+            process: ProcessArgs { access_log: args.process.access_log.or(Some(AccessLog::Off)), ..args.process },
+            source: SourcePlan::Folder { folder: args.folder, demo: true },
+            secrets: Namespaces::All,
+            watched: Namespaces::All,
+            drain_delay: Duration::ZERO,
+        }
+    }
+
+    /// A cluster.
+    #[cfg(feature = "kubernetes")]
+    pub(super) fn cluster(args: crate::cli::args::ServeArgs) -> Self {
+        let watch = source::watch_settings(&args);
+        let only = |names: Vec<Arc<str>>| Namespaces::Only(names.iter().map(|name| name.to_string()).collect());
+        Self {
+            http: args.http,
+            https: Some(args.https),
+            admin: args.admin,
+            process: args.process.clone(),
+            secrets: watch.tls_namespaces.map_or(Namespaces::All, only),
+            watched: if watch.namespaces.is_empty() { Namespaces::All } else { only(watch.namespaces) },
+            source: SourcePlan::Cluster(Box::new(args)),
+            drain_delay: Duration::from_secs(10),
+        }
+    }
+
+    fn context(&self, listeners: Vec<Listener>) -> Context {
+        Context {
+            class_name: self.process.class_name.clone(),
+            controller_name: self.process.controller_name.clone(),
+            listeners,
+            default_certificate: self.process.default_certificate.clone(),
+            ticket_keys: self.process.tls_ticket_keys.clone(),
+            secrets: self.secrets.clone(),
+            watched: self.watched.clone(),
+            ..Context::default()
+        }
+    }
+
+    fn engine_settings(&self) -> EngineSettings {
+        let limits = &self.process.limits;
+        EngineSettings {
+            limits: Limits {
+                uri_bytes: limits.max_uri_bytes,
+                header_bytes: limits.max_header_bytes,
+                headers: limits.max_headers,
+                body_bytes: (limits.max_body_bytes > 0).then_some(limits.max_body_bytes),
+                connections: limits.max_connections,
+                ..Limits::default()
+            },
+            trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
+            drain: Drain {
+                delay: self.process.drain_delay.unwrap_or(self.drain_delay),
+                timeout: self.process.drain_timeout.unwrap_or(Duration::from_secs(30)),
+            },
+            access_log: self.process.access_log != Some(AccessLog::Off),
+        }
+    }
+
+    fn cores(&self) -> usize {
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.process.threads.map_or_else(available, usize::from)
+    }
+
+    fn bind(&self) -> Result<Vec<Bound>, String> {
+        let plain = Some((self.http, "http", Protocol::Http));
+        let secure = self.https.map(|address| (address, "https", Protocol::Https));
+        let listeners = plain.into_iter().chain(secure);
+        listeners
+            .map(|(address, name, protocol)| bind(Listener { name: name.into(), address, protocol }))
+            .collect::<Result<_, _>>()
+            .map_err(text)
+    }
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}
+
+/// The ends of the channels that the control path runs on.
+struct Control {
+    changes: mpsc::Receiver<crate::control::change::Change>,
+    synced: watch::Receiver<bool>,
+    reports: watch::Sender<Arc<Vec<ObjectReport>>>,
+}
+
+/// Serves until a signal, then drains.
+pub(super) fn serve(serving: Serving) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
+    runtime.block_on(run(serving))
+}
+
+async fn run(serving: Serving) -> Result<(), String> {
+    let bound = serving.bind()?;
+    let admin =
+        bind(Listener { name: "admin".into(), address: serving.admin, protocol: Protocol::Http }).map_err(text)?;
+    let metrics = Arc::new(Metrics::new(serving.cores(), MOST_SERIES).map_err(text)?);
+    let readiness = Readiness::default();
+    readiness.waits(TABLE, "the first routing table is not installed yet");
+    let (changes_in, changes) = mpsc::channel(CHANGES);
+    let (reports, reported) = watch::channel(Arc::default());
+    let wiring = source::Wiring {
+        changes: changes_in,
+        reports: reported,
+        readiness: readiness.clone(),
+        metrics: metrics.control.clone(),
+    };
+    let addresses = addresses(&bound, &admin);
+    let mut source = source::start(&serving.source, &serving.process, wiring).await?;
+    let control = Control { changes, synced: source.synced(), reports };
+    let engine = start_engine(&serving, bound, &metrics, &readiness, control)?;
+    start_admin(Admin { readiness: readiness.clone(), metrics }, admin)?;
+    for (name, address) in &addresses {
+        tracing::info!(listener = name, address = %address, "listening");
+    }
+    source.announce(&addresses, &readiness);
+    let fast = stop_signal().await.map_err(text)?;
+    readiness.drain();
+    tracing::info!("draining");
+    drain(engine, source, fast).await;
+    Ok(())
+}
+
+fn addresses(bound: &[Bound], admin: &Bound) -> Vec<(String, SocketAddr)> {
+    bound.iter().chain([admin]).map(|bound| (bound.listener.name.to_string(), bound.address)).collect()
+}
+
+fn start_engine(
+    serving: &Serving,
+    bound: Vec<Bound>,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+    control: Control,
+) -> Result<Engine, String> {
+    let minimum = match serving.process.tls_min_version {
+        TlsVersion::Tls12 => MinimumVersion::Tls12,
+        TlsVersion::Tls13 => MinimumVersion::Tls13,
+    };
+    let tls = Arc::new(Tls::new(minimum).map_err(text)?);
+    let (tables, subscribers, installed) = swap::channel::<Generation>(serving.cores());
+    let (published, newest) = watch::channel::<Option<Published>>(None);
+    let (endpoint_epoch, endpoint_changes) = watch::channel(0);
+    let listeners = bound.iter().map(|bound| Listener { address: bound.address, ..bound.listener.clone() }).collect();
+    let controller = Controller::new(serving.context(listeners), tables, published, endpoint_epoch);
+    let settler = Settler {
+        published: newest,
+        endpoint_epoch: endpoint_changes.clone(),
+        installed,
+        reports: control.reports,
+        readiness: readiness.clone(),
+        metrics: metrics.control.clone(),
+        routes: Arc::clone(&metrics.routes),
+    };
+    let engine = Engine::start(serving.engine_settings(), metrics, &tls, bound, subscribers, &endpoint_changes);
+    tokio::spawn(controller.run(control.changes, control.synced));
+    tokio::spawn(settler.run());
+    engine.map_err(text)
+}
+
+fn start_admin(admin: Admin, bound: Bound) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
+    let serve = move || {
+        if let Err(error) = runtime.block_on(admin.serve(bound.into_socket())) {
+            tracing::error!(%error, "the admin listener has stopped");
+        }
+    };
+    // It serves until the process ends, so that probes see the drain to its end.
+    std::thread::Builder::new().name("admin".to_owned()).spawn(serve).map_err(text)?;
+    Ok(())
+}
+
+/// Waits for the signal to stop; true when it is to be quick.
+async fn stop_signal() -> std::io::Result<bool> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok(false),
+        _ = interrupt.recv() => Ok(true),
+    }
+}
+
+/// Drains; a second Ctrl-C ends it at once.
+async fn drain(engine: Engine, source: Running, fast: bool) {
+    let interrupted = async {
+        match signal(SignalKind::interrupt()) {
+            Ok(mut interrupt) => interrupt.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = engine.drain(fast) => source.stop().await,
+        _ = interrupted => tracing::warn!("interrupted again: stopping at once"),
+    }
+}

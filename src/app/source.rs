@@ -1,0 +1,85 @@
+//! Where changes come from: a folder, with the demo's endpoints or without, or a cluster.
+
+#[cfg(feature = "kubernetes")]
+mod cluster;
+mod folder;
+
+use crate::{
+    cli::args::ProcessArgs,
+    control::{change::Change, report::ObjectReport},
+    lifecycle::Readiness,
+    metrics::ControlMetrics,
+};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use tokio::sync::{mpsc, watch};
+
+/// Where changes are to come from.
+#[derive(Debug)]
+pub(super) enum SourcePlan {
+    /// A folder of YAML files.
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Whether this process plays the pods of the Service `echo`.
+        demo: bool,
+    },
+    /// A Kubernetes cluster.
+    #[cfg(feature = "kubernetes")]
+    Cluster(Box<crate::cli::args::ServeArgs>),
+}
+
+/// What a source is connected to.
+pub(super) struct Wiring {
+    pub(super) changes: mpsc::Sender<Change>,
+    pub(super) reports: watch::Receiver<Arc<Vec<ObjectReport>>>,
+    pub(super) readiness: Readiness,
+    pub(super) metrics: ControlMetrics,
+}
+
+/// A source that runs.
+pub(super) enum Running {
+    Folder(folder::Running),
+    #[cfg(feature = "kubernetes")]
+    Cluster(Box<cluster::Running>),
+}
+
+#[cfg(feature = "kubernetes")]
+pub(super) use cluster::watch_settings;
+
+/// Starts the source.
+pub(super) async fn start(plan: &SourcePlan, process: &ProcessArgs, wiring: Wiring) -> Result<Running, String> {
+    match plan {
+        SourcePlan::Folder { folder, demo } => folder::start(folder, *demo, wiring).await.map(Running::Folder),
+        #[cfg(feature = "kubernetes")]
+        SourcePlan::Cluster(args) => cluster::start(args, process, wiring).await.map(Box::new).map(Running::Cluster),
+    }
+}
+
+impl Running {
+    /// Turns true once the source has told all that it has.
+    pub(super) fn synced(&mut self) -> watch::Receiver<bool> {
+        match self {
+            Self::Folder(running) => running.synced(),
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(running) => running.synced(),
+        }
+    }
+
+    /// Tells a newcomer what can be tried.
+    pub(super) fn announce(&self, addresses: &[(String, SocketAddr)], readiness: &Readiness) {
+        match self {
+            Self::Folder(running) => running.announce(addresses, readiness),
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(_) => {}
+        }
+    }
+
+    /// Lets go of what others wait for.
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Folder(_) => {}
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(running) => running.stop().await,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A Kubernetes cluster as the source: watches in, status and leadership out.
+
+use super::Wiring;
+use crate::{
+    cli::args::{ProcessArgs, ServeArgs},
+    control::{
+        leader::{Leader, LeaseSettings},
+        status::{Publish, StatusInputs, StatusMetrics, StatusWriter},
+        watch::kubernetes::{Sources, SyncState, WatchMetrics, WatchSettings, client, watch_named},
+    },
+    lifecycle::Readiness,
+    metrics::{ControlMetrics, Reading},
+    model::diagnostic::Kind,
+};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The part of readiness that the watches settle.
+const SOURCES: &str = "sources";
+
+/// What runs for a cluster.
+pub(in crate::app) struct Running {
+    sources: Sources,
+    status: StatusWriter,
+    leader: Leader,
+    synced: watch::Receiver<bool>,
+}
+
+/// Starts the watches, stands for election, and writes status when elected.
+pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wiring) -> Result<Running, String> {
+    let client =
+        client(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(|error| error.to_string())?;
+    let settings = watch_settings(args);
+    let watched = Arc::new(WatchMetrics::default());
+    let sources = Sources::start(&client, &settings, &wiring.changes, &watched);
+    let synced = follow_sync(sources.sync(), wiring.readiness);
+    let pod_name = args.pod_name.clone().unwrap_or_else(|| "paifang".to_owned());
+    let lease = LeaseSettings {
+        namespace: args.pod_namespace.clone(),
+        name: args.lease_name.clone(),
+        pod_name: pod_name.clone(),
+    };
+    let leader = Leader::start(&client, &lease);
+    follow_leader(leader.subscribe(), wiring.metrics.clone());
+    let written = Arc::new(StatusMetrics::default());
+    let status = StatusWriter::start(
+        &client,
+        StatusInputs {
+            reports: wiring.reports,
+            leader: leader.subscribe(),
+            publish: publish(args, &client),
+            controller: process.controller_name.clone(),
+            pod_name,
+            metrics: Arc::clone(&written),
+        },
+    );
+    wiring.metrics.watch_errors.read(watch_readings(&watched));
+    wiring.metrics.status_writes.read(status_readings(&written));
+    Ok(Running { sources, status, leader, synced })
+}
+
+/// What the flags ask to watch.
+pub(in crate::app) fn watch_settings(args: &ServeArgs) -> WatchSettings {
+    let names =
+        |list: &[String]| list.iter().filter(|name| !name.is_empty()).map(|name| name.as_str().into()).collect();
+    let tls: Vec<Arc<str>> = names(&args.tls_namespaces);
+    let tls_namespaces = match tls.as_slice() {
+        [] => Some(vec![args.pod_namespace.as_str().into()]),
+        list if list.iter().any(|name| &**name == "*") => None,
+        _ => Some(tls),
+    };
+    WatchSettings { namespaces: names(&args.watch_namespaces), tls_namespaces }
+}
+
+fn publish(args: &ServeArgs, client: &kube::Client) -> Publish {
+    if let Some((namespace, name)) = &args.publish_service {
+        return Publish::Service(watch_named(client, namespace, name));
+    }
+    let addresses: Vec<_> = args.publish_address.iter().map(|address| address.as_str().into()).collect();
+    if addresses.is_empty() { Publish::Nothing } else { Publish::Addresses(addresses) }
+}
+
+/// Turns true once every watch has told all that it has, and says meanwhile what is missing.
+fn follow_sync(mut state: watch::Receiver<SyncState>, readiness: Readiness) -> watch::Receiver<bool> {
+    let (sender, synced) = watch::channel(false);
+    readiness.waits(SOURCES, "no answer from the API server yet");
+    tokio::spawn(async move {
+        loop {
+            let now = describe(&state.borrow_and_update());
+            match now {
+                None => break,
+                Some(waiting) => readiness.waits(SOURCES, &waiting),
+            }
+            if state.changed().await.is_err() {
+                return;
+            }
+        }
+        readiness.done(SOURCES);
+        sender.send_replace(true);
+        // The receivers need the sender for as long as they look.
+        sender.closed().await;
+    });
+    synced
+}
+
+fn describe(state: &SyncState) -> Option<String> {
+    let waiting: Vec<_> = state
+        .waiting()
+        .map(|(scope, reason)| match &scope.namespace {
+            Some(namespace) => format!("{} in {namespace}: {reason}", scope.kind),
+            None => format!("{}: {reason}", scope.kind),
+        })
+        .collect();
+    (!state.is_synced()).then(|| waiting.join("; "))
+}
+
+fn follow_leader(mut leader: watch::Receiver<bool>, metrics: ControlMetrics) {
+    tokio::spawn(async move {
+        loop {
+            metrics.leader.set(i64::from(*leader.borrow_and_update()));
+            if leader.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn watch_readings(metrics: &Arc<WatchMetrics>) -> Vec<Reading> {
+    let reading = |kind: Kind| {
+        let metrics = Arc::clone(metrics);
+        Reading::new(kind.as_str(), move || metrics.errors(kind))
+    };
+    Kind::ALL.into_iter().map(reading).collect()
+}
+
+fn status_readings(metrics: &Arc<StatusMetrics>) -> Vec<Reading> {
+    let reading = |result, read: fn(&StatusMetrics) -> u64| {
+        let metrics = Arc::clone(metrics);
+        Reading::new(result, move || read(&metrics))
+    };
+    vec![
+        reading("written", StatusMetrics::written),
+        reading("failed", StatusMetrics::failed),
+        reading("skipped", StatusMetrics::skipped),
+    ]
+}
+
+impl Running {
+    pub(super) fn synced(&self) -> watch::Receiver<bool> {
+        self.synced.clone()
+    }
+
+    /// Gives the Lease back first, so that another replica goes on writing status.
+    pub(super) async fn stop(self) {
+        self.leader.stop().await;
+        self.status.stop().await;
+        self.sources.stop().await;
+    }
+}

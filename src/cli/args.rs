@@ -1,0 +1,277 @@
+//! The flags of each command. Every flag can be set by an environment variable of the same name.
+
+use super::OutputForm;
+use clap::{Args, ValueEnum};
+use ipnet::IpNet;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// Flags that every serving command has.
+#[derive(Clone, Debug, Args)]
+pub struct ProcessArgs {
+    /// How many cores the data plane uses. Default: as many as the process may use.
+    #[arg(long, env = "PAIFANG_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// How long to go on accepting after SIGTERM, while readiness says no.
+    #[arg(long, env = "PAIFANG_DRAIN_DELAY", value_name = "DURATION", value_parser = duration)]
+    pub drain_delay: Option<Duration>,
+    /// How long requests may take to end after that.
+    #[arg(long, env = "PAIFANG_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration)]
+    pub drain_timeout: Option<Duration>,
+    /// Networks whose X-Forwarded-* fields are believed, such as 10.0.0.0/8.
+    #[arg(long, env = "PAIFANG_TRUSTED_PROXIES", value_name = "CIDR,...", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether each request is logged, on standard output.
+    #[arg(long, env = "PAIFANG_ACCESS_LOG", value_enum)]
+    pub access_log: Option<AccessLog>,
+    /// The form of the process' own log, on standard error. auto: text on a terminal, else JSON.
+    #[arg(long, env = "PAIFANG_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// What the process logs: a level, or a filter such as info,paifang::control=debug.
+    #[arg(long, env = "PAIFANG_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
+    pub log_level: String,
+    /// The oldest TLS version that clients may speak.
+    #[arg(long, env = "PAIFANG_TLS_MIN_VERSION", value_enum, default_value_t)]
+    pub tls_min_version: TlsVersion,
+    /// The certificate that is served where no name matches, as a Secret.
+    #[arg(long, env = "PAIFANG_DEFAULT_CERTIFICATE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub default_certificate: Option<(String, String)>,
+    /// A Secret with session ticket keys, which replicas share.
+    #[arg(long, env = "PAIFANG_TLS_TICKET_KEYS", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub tls_ticket_keys: Option<(String, String)>,
+    /// The class of the GatewayRoutes to serve.
+    #[arg(long, env = "PAIFANG_CLASS_NAME", value_name = "NAME", default_value = "paifang")]
+    pub class_name: String,
+    /// The controller of the IngressClasses to serve.
+    #[arg(
+        long,
+        env = "PAIFANG_CONTROLLER_NAME",
+        value_name = "NAME",
+        default_value = "paifang.dev/ingress-controller"
+    )]
+    pub controller_name: String,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub limits: LimitArgs,
+}
+
+/// Limits on requests and connections.
+#[derive(Clone, Debug, Args)]
+pub struct LimitArgs {
+    /// Most connections from clients at one time.
+    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000)]
+    pub max_connections: usize,
+    /// Most bytes of the header fields of a request (431).
+    #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
+    pub max_header_bytes: usize,
+    /// Most header fields of a request (431).
+    #[arg(long, env = "PAIFANG_MAX_HEADERS", value_name = "N", default_value_t = 100, value_parser = in_range(8, 100))]
+    pub max_headers: usize,
+    /// Most bytes of a request target (414).
+    #[arg(long, env = "PAIFANG_MAX_URI_BYTES", value_name = "BYTES", default_value_t = 8192, value_parser = in_range(256, 32_768))]
+    pub max_uri_bytes: usize,
+    /// Most bytes of a request body (413); 0 for no limit.
+    #[arg(long, env = "PAIFANG_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = 0)]
+    pub max_body_bytes: u64,
+}
+
+/// Flags of `serve`.
+#[cfg(feature = "kubernetes")]
+#[derive(Clone, Debug, Args)]
+pub struct ServeArgs {
+    /// The plain listener.
+    #[arg(long, env = "PAIFANG_HTTP", value_name = "ADDR:PORT", default_value = "[::]:8080")]
+    pub http: SocketAddr,
+    /// The TLS listener.
+    #[arg(long, env = "PAIFANG_HTTPS", value_name = "ADDR:PORT", default_value = "[::]:8443")]
+    pub https: SocketAddr,
+    /// The listener for probes and metrics.
+    #[arg(long, env = "PAIFANG_ADMIN", value_name = "ADDR:PORT", default_value = "[::]:8081")]
+    pub admin: SocketAddr,
+    /// Namespaces to watch; all when empty. With any, no cluster-wide rights are needed.
+    #[arg(long, env = "PAIFANG_WATCH_NAMESPACES", value_name = "NAME,...", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+    /// Namespaces whose TLS Secrets are read; * for all. Default: the pod's own.
+    #[arg(long, env = "PAIFANG_TLS_NAMESPACES", value_name = "NAME,...", value_delimiter = ',')]
+    pub tls_namespaces: Vec<String>,
+    /// The Service whose addresses stand in the status of Ingresses.
+    #[arg(long, env = "PAIFANG_PUBLISH_SERVICE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
+    pub publish_service: Option<(String, String)>,
+    /// Addresses or host names that stand in the status of Ingresses.
+    #[arg(long, env = "PAIFANG_PUBLISH_ADDRESS", value_name = "ADDRESS,...", value_delimiter = ',')]
+    pub publish_address: Vec<String>,
+    /// The name of this pod.
+    #[arg(long, env = "PAIFANG_POD_NAME", value_name = "NAME")]
+    pub pod_name: Option<String>,
+    /// The namespace of this pod.
+    #[arg(long, env = "PAIFANG_POD_NAMESPACE", value_name = "NAME", default_value = "default")]
+    pub pod_namespace: String,
+    /// The Lease that elects the replica which writes status.
+    #[arg(long, env = "PAIFANG_LEASE_NAME", value_name = "NAME", default_value = "paifang")]
+    pub lease_name: String,
+    /// A kubeconfig file. Default: the pod's own account, else KUBECONFIG.
+    #[arg(long, env = "PAIFANG_KUBECONFIG", value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+    /// A context of the kubeconfig.
+    #[arg(long, env = "PAIFANG_CONTEXT", value_name = "NAME")]
+    pub context: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub process: ProcessArgs,
+}
+
+/// Flags of `standalone`.
+#[derive(Clone, Debug, Args)]
+pub struct StandaloneArgs {
+    /// The folder with YAML files, as `kubectl apply` takes them.
+    pub folder: PathBuf,
+    /// The plain listener.
+    #[arg(long, env = "PAIFANG_HTTP", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub http: SocketAddr,
+    /// The TLS listener. Default: none.
+    #[arg(long, env = "PAIFANG_HTTPS", value_name = "ADDR:PORT")]
+    pub https: Option<SocketAddr>,
+    /// The listener for probes and metrics.
+    #[arg(long, env = "PAIFANG_ADMIN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8081")]
+    pub admin: SocketAddr,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub process: ProcessArgs,
+}
+
+/// Flags of `demo`.
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// The folder of the quickstart.
+    #[arg(default_value = "examples/quickstart")]
+    pub folder: PathBuf,
+    /// The plain listener.
+    #[arg(long, env = "PAIFANG_HTTP", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub http: SocketAddr,
+    /// The TLS listener. Default: none.
+    #[arg(long, env = "PAIFANG_HTTPS", value_name = "ADDR:PORT")]
+    pub https: Option<SocketAddr>,
+    /// The listener for probes and metrics.
+    #[arg(long, env = "PAIFANG_ADMIN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8081")]
+    pub admin: SocketAddr,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub process: ProcessArgs,
+}
+
+/// Flags of `check`.
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Files and folders to check.
+    #[arg(required_unless_present = "in_cluster")]
+    pub paths: Vec<PathBuf>,
+    /// The form of the output.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputForm,
+    /// The class of the GatewayRoutes to check.
+    #[arg(long, env = "PAIFANG_CLASS_NAME", value_name = "NAME", default_value = "paifang")]
+    pub class_name: String,
+    /// The controller of the IngressClasses to check.
+    #[arg(
+        long,
+        env = "PAIFANG_CONTROLLER_NAME",
+        value_name = "NAME",
+        default_value = "paifang.dev/ingress-controller"
+    )]
+    pub controller_name: String,
+    /// Check the cluster that this pod runs in: the API, the CRD and the rights.
+    #[arg(long, conflicts_with = "paths")]
+    pub in_cluster: bool,
+    /// Also ask a gateway whether it is ready, by its admin address.
+    #[arg(long, value_name = "URL", requires = "in_cluster")]
+    pub admin_url: Option<String>,
+}
+
+/// Flags of `explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// The folder or file with routes.
+    #[arg(long, value_name = "PATH", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The method of the request.
+    #[arg(short = 'X', long, default_value = "GET")]
+    pub method: String,
+    /// A header field of the request.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// The form of the output.
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: OutputForm,
+    /// The class of the GatewayRoutes to look at.
+    #[arg(long, env = "PAIFANG_CLASS_NAME", value_name = "NAME", default_value = "paifang")]
+    pub class_name: String,
+    /// The controller of the IngressClasses to look at.
+    #[arg(
+        long,
+        env = "PAIFANG_CONTROLLER_NAME",
+        value_name = "NAME",
+        default_value = "paifang.dev/ingress-controller"
+    )]
+    pub controller_name: String,
+    /// The address that a client would use.
+    pub url: String,
+}
+
+/// Whether requests are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccessLog {
+    /// Not at all.
+    Off,
+    /// As one JSON object for each request.
+    Json,
+}
+
+/// The form of the process' own log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One JSON object for each line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// A TLS version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    #[value(name = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[value(name = "1.3")]
+    Tls13,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    text.parse::<crate::resource::duration::GatewayDuration>().map(|time| time.0).map_err(|error| error.to_string())
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>()
+        .or_else(|_| address())
+        .map_err(|_| format!("`{text}` is no network: write an address or a CIDR such as 10.0.0.0/8"))
+}
+
+fn namespaced(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err(format!("`{text}` names no object: write NAMESPACE/NAME")),
+    }
+}
+
+fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is out of range: write a number from {least} to {most}")),
+    }
+}
