@@ -1,0 +1,166 @@
+//! The memory of a folder: what each file held when it was last good, and what was reported.
+
+use super::{
+    load::{self, Item, Loaded},
+    object,
+    problem::Problem,
+};
+use crate::{
+    control::change::{Change, Object},
+    model::diagnostic::{ObjectRef, Severity},
+};
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// 2000-01-01: files have no moment at which their objects were created, only an order.
+const FIRST: i64 = 946_684_800;
+
+/// A folder and what is known of it.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    files: BTreeMap<PathBuf, File>,
+    known: BTreeMap<ObjectRef, Known>,
+}
+
+/// A file as it was when it was last read, and the objects of its last good version.
+#[derive(Debug, Default)]
+struct File {
+    text: String,
+    items: Vec<Item>,
+}
+
+/// What was reported of an object.
+#[derive(Debug)]
+struct Known {
+    value: Arc<Value>,
+    generation: i64,
+    created: i64,
+}
+
+impl Folder {
+    /// A folder of which nothing is known.
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path, files: BTreeMap::new(), known: BTreeMap::new() }
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads what is new and says what changed, and what is wrong with files that are new.
+    pub(super) fn scan(&mut self) -> io::Result<(Vec<Change>, Vec<Problem>)> {
+        let paths = files_in(&self.path)?;
+        self.files.retain(|path, _| paths.contains(path));
+        let mut problems = Vec::new();
+        for path in paths {
+            self.scan_file(path, &mut problems);
+        }
+        let changes = self.changes(&mut problems);
+        Ok((changes, problems))
+    }
+
+    fn scan_file(&mut self, path: PathBuf, problems: &mut Vec<Problem>) {
+        let loaded = match load::read(&path) {
+            Ok(text) if self.files.get(&path).is_some_and(|file| file.text == text) => return,
+            Ok(text) => {
+                let loaded = load::parse(&path, &text);
+                self.files.entry(path.clone()).or_default().text = text;
+                loaded
+            }
+            Err(_) => load::load(&path),
+        };
+        let is_good = loaded.is_good();
+        let Loaded { items, problems: mut found } = loaded;
+        problems.append(&mut found);
+        if is_good {
+            self.files.entry(path).or_default().items = items;
+        }
+    }
+
+    fn changes(&mut self, problems: &mut Vec<Problem>) -> Vec<Change> {
+        let mut old = std::mem::take(&mut self.known);
+        let mut changes = Vec::new();
+        for (item, created) in self.files.values().flat_map(|file| &file.items).zip(FIRST..) {
+            let reference = item.object.reference();
+            if self.known.contains_key(&reference) {
+                problems.push(duplicate(item, &reference));
+                continue;
+            }
+            let known = match old.remove(&reference) {
+                Some(known) if known.value == item.value && known.created == created => known,
+                other => {
+                    let known = Known::after(other, item, created);
+                    changes.push(Change::Upsert(known.stamp(item.object.clone())));
+                    known
+                }
+            };
+            self.known.insert(reference, known);
+        }
+        changes.extend(old.into_keys().map(Change::Delete));
+        changes
+    }
+}
+
+impl Known {
+    /// The generation counts the versions that differ in content.
+    fn after(before: Option<Self>, item: &Item, created: i64) -> Self {
+        let generation = match &before {
+            Some(before) if before.value == item.value => before.generation,
+            Some(before) => before.generation + 1,
+            None => 1,
+        };
+        Self { value: Arc::clone(&item.value), generation, created }
+    }
+
+    /// What the API server would have added to the metadata.
+    fn stamp(&self, mut object: Object) -> Object {
+        let metadata = object::metadata(&mut object);
+        metadata.generation = Some(self.generation);
+        metadata.resource_version = Some(self.generation.to_string());
+        if metadata.creation_timestamp.is_none() {
+            metadata.creation_timestamp = Timestamp::from_second(self.created).ok().map(Time);
+        }
+        object
+    }
+}
+
+fn duplicate(item: &Item, object: &ObjectRef) -> Problem {
+    Problem {
+        file: item.file().to_owned(),
+        line: Some(item.line("metadata.name")),
+        kind: object.kind.to_string(),
+        namespace: object.namespace.to_string(),
+        name: object.name.to_string(),
+        field: "metadata.name".to_owned(),
+        severity: Severity::Error,
+        message: "an earlier file or document has the same object: that one is used".to_owned(),
+    }
+}
+
+/// The files that are read, by name.
+pub(super) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if is_ours(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Hidden files are what editors and volume mounts keep for themselves.
+fn is_ours(path: &Path) -> bool {
+    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+    !hidden && matches!(extension.as_deref(), Some("yaml" | "yml" | "json"))
+}

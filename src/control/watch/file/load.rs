@@ -1,0 +1,204 @@
+//! One file to its objects and its problems.
+
+use super::{
+    document::{self, Document},
+    lines::Lines,
+    object::{self, Recognised},
+    problem::Problem,
+};
+use crate::{
+    control::change::Object,
+    model::diagnostic::{Kind, Severity},
+};
+use serde_json::Value;
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// The largest file that is read, in bytes. An object in a cluster has at most 1.5 MiB.
+const LARGEST: u64 = 16 << 20;
+
+/// An object of a file.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The object.
+    pub object: Object,
+    /// What stands in the file, with the namespace filled in.
+    pub(super) value: Arc<Value>,
+    file: Arc<Path>,
+    line: usize,
+    lines: Arc<Lines>,
+    prefix: String,
+}
+
+impl Item {
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The line on which a field of the object stands, or the object where the field is not there.
+    #[must_use]
+    pub fn line(&self, field: &str) -> usize {
+        self.lines.at(&format!("{}{field}", self.prefix)).unwrap_or(self.line)
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The objects that can be used, in the order of the file.
+    pub items: Vec<Item>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Loaded {
+    /// Whether the whole file can be used.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.problems.iter().all(|problem| problem.severity < Severity::Error)
+    }
+}
+
+/// Reads one file.
+#[must_use]
+pub fn load(path: &Path) -> Loaded {
+    match read(path) {
+        Ok(text) => parse(path, &text),
+        Err(cause) => {
+            let mut file = File::new(path);
+            file.problem(None, String::new(), Severity::Error, format!("cannot be read: {cause}"));
+            file.loaded
+        }
+    }
+}
+
+/// The text of a file.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {} MiB", LARGEST >> 20)));
+    }
+    fs::read_to_string(path)
+}
+
+/// The objects in a text.
+pub(super) fn parse(path: &Path, text: &str) -> Loaded {
+    let mut file = File::new(path);
+    for document in document::read(text) {
+        file.add_document(document);
+    }
+    file.loaded
+}
+
+struct File {
+    path: Arc<Path>,
+    line: usize,
+    lines: Arc<Lines>,
+    loaded: Loaded,
+}
+
+impl File {
+    fn new(path: &Path) -> Self {
+        Self { path: path.into(), line: 1, lines: Arc::default(), loaded: Loaded::default() }
+    }
+
+    fn add_document(&mut self, document: Document) {
+        self.line = document.line;
+        self.lines = Arc::new(document.lines);
+        match document.value {
+            Ok(Value::Null) => {}
+            Ok(value) => self.add_value(value, String::new()),
+            Err((line, message)) => {
+                self.line = line;
+                self.problem(None, String::new(), Severity::Error, format!("is no YAML: {message}"));
+            }
+        }
+    }
+
+    fn add_value(&mut self, mut value: Value, prefix: String) {
+        let names = Names::of(&value);
+        match object::recognise(&value) {
+            Recognised::List => self.add_list(value, &prefix),
+            Recognised::Known(kind) => {
+                object::complete(kind, &mut value);
+                self.add_object(kind, value, prefix);
+            }
+            Recognised::WrongVersion(wanted) => {
+                let message = format!("`{}` is not read: write {wanted}", names.version);
+                self.problem(Some(&names), format!("{prefix}apiVersion"), Severity::Error, message);
+            }
+            Recognised::Foreign if names.kind.is_empty() => {
+                let message = "is no Kubernetes object: it needs apiVersion, kind and metadata".to_owned();
+                self.problem(Some(&names), prefix, Severity::Error, message);
+            }
+            Recognised::Foreign => {
+                let message =
+                    format!("apiVersion `{}` with this kind means nothing to the gateway: ignored", names.version);
+                self.problem(Some(&names), prefix, Severity::Warning, message);
+            }
+        }
+    }
+
+    fn add_list(&mut self, mut value: Value, prefix: &str) {
+        let items = value["items"].take();
+        for (index, item) in items.as_array().into_iter().flatten().enumerate() {
+            self.add_value(item.clone(), format!("{prefix}items[{index}]."));
+        }
+    }
+
+    fn add_object(&mut self, kind: Kind, value: Value, prefix: String) {
+        let names = Names::of(&value);
+        match object::read(kind, &value) {
+            Ok(object) => {
+                let line = self.lines.at(prefix.trim_end_matches('.')).unwrap_or(self.line);
+                let (file, lines) = (Arc::clone(&self.path), Arc::clone(&self.lines));
+                self.loaded.items.push(Item { object, value: Arc::new(value), file, line, lines, prefix });
+            }
+            Err(violations) => {
+                for violation in violations {
+                    let field = format!("{prefix}{}", violation.field);
+                    self.problem(Some(&names), field, Severity::Error, violation.message);
+                }
+            }
+        }
+    }
+
+    fn problem(&mut self, names: Option<&Names>, field: String, severity: Severity, message: String) {
+        let names = names.cloned().unwrap_or_default();
+        self.loaded.problems.push(Problem {
+            file: PathBuf::from(&*self.path),
+            line: Some(self.lines.at(&field).unwrap_or(self.line)),
+            kind: names.kind,
+            namespace: names.namespace,
+            name: names.name,
+            field,
+            severity,
+            message,
+        });
+    }
+}
+
+/// What an object is called, as far as it says so.
+#[derive(Clone, Debug, Default)]
+struct Names {
+    version: String,
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl Names {
+    fn of(value: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            version: text(&value["apiVersion"]),
+            kind: text(&value["kind"]),
+            namespace: text(&value["metadata"]["namespace"]),
+            name: text(&value["metadata"]["name"]),
+        }
+    }
+}
