@@ -38,11 +38,8 @@ tier_chart() {
 }
 
 tier_scripts() {
-  if ! command -v shellcheck >/dev/null; then
-    reason="shellcheck is not on PATH"
-    return 0
-  fi
-  git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck --external-sources
+  need PAIFANG_SHELLCHECK || return
+  git ls-files -z '*.sh' .ci/run | xargs -0 "$PAIFANG_SHELLCHECK" --external-sources
 }
 
 tier_supply_chain() {

