@@ -1,9 +1,9 @@
 //! Conditions besides host and path: methods, headers, query parameters.
 
-use super::{Finding, paths};
+use super::Finding;
 use crate::{
     resource::{RouteMatch, ValueMatch, ValueMatchType},
-    table::{Conditions, ValuePattern},
+    table::{Conditions, ValuePattern, anchored},
 };
 use http::{HeaderName, Method};
 
@@ -50,6 +50,8 @@ fn values<N>(
 fn pattern(condition: &ValueMatch) -> Result<ValuePattern, String> {
     match condition.type_ {
         ValueMatchType::Exact => Ok(ValuePattern::Exact(condition.value.as_str().into())),
-        ValueMatchType::RegularExpression => paths::expression(&condition.value).map(ValuePattern::Regex),
+        ValueMatchType::RegularExpression => {
+            anchored(&condition.value).map(ValuePattern::Regex).map_err(|error| error.to_string())
+        }
     }
 }

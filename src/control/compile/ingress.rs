@@ -2,7 +2,7 @@
 
 use super::{Compile, Finding, hosts, no_errors, paths, same_version};
 use crate::{
-    model::condition::Reason,
+    model::{condition::Reason, rule::PathSafety},
     resource::{PathMatchType, PortRef},
     table::{HostPattern, PathPattern},
 };
@@ -139,7 +139,7 @@ fn compile_http_path(host: &HostPattern, path: &HTTPIngressPath, field: &str, co
     };
     let value = path.path.as_deref().filter(|value| !value.is_empty()).unwrap_or("/");
     let field_of_path = format!("{field}.path");
-    match paths::parse(type_, value) {
+    match paths::parse(type_, value, PathSafety::Strict) {
         Ok(pattern) => push_route(host.clone(), pattern, &path.backend, &format!("{field}.backend"), false, compiled),
         Err(message) => compiled.findings.push(Finding::error(field_of_path, message)),
     }

@@ -1,47 +1,54 @@
-//! Paths and expressions as users write them, to patterns.
+//! Paths as users write them, to patterns.
 
 use crate::{
+    model::rule::PathSafety,
     resource::PathMatchType,
-    table::{PathPattern, template::Template},
+    table::{Ambiguity, PathPattern, normalise},
 };
-use regex::{Regex, RegexBuilder};
-use std::sync::Arc;
-
-/// How large a compiled expression may be, in bytes.
-const REGEX_SIZE: usize = 1 << 20;
 
 /// The pattern of a path, or what is wrong with it.
-pub(super) fn parse(type_: PathMatchType, value: &str) -> Result<PathPattern, String> {
-    Ok(match type_ {
-        PathMatchType::Exact => PathPattern::Exact(canonical(value)?),
-        PathMatchType::PathPrefix => prefix(value)?,
-        PathMatchType::Template => PathPattern::Template(Arc::new(template(value)?)),
-        PathMatchType::RegularExpression => PathPattern::Regex(expression(value)?),
-    })
+pub(super) fn parse(type_: PathMatchType, value: &str, safety: PathSafety) -> Result<PathPattern, String> {
+    match type_ {
+        PathMatchType::Exact => check(value, safety).map(|()| PathPattern::exact(value)),
+        PathMatchType::PathPrefix => check(value, safety).map(|()| PathPattern::prefix(value)),
+        PathMatchType::Template => PathPattern::template(value).map_err(|error| format!("`{value}`: {error}")),
+        PathMatchType::RegularExpression => PathPattern::regex(value).map_err(|error| error.to_string()),
+    }
 }
 
-/// A prefix. The root prefix is empty, and a trailing slash means nothing.
-pub(super) fn prefix(value: &str) -> Result<PathPattern, String> {
-    let path = canonical(value)?;
-    Ok(PathPattern::Prefix(path.trim_end_matches('/').into()))
-}
-
-/// An expression that the whole text must match.
-pub(super) fn expression(value: &str) -> Result<Regex, String> {
-    RegexBuilder::new(&format!("^(?:{value})$"))
-        .size_limit(REGEX_SIZE)
-        .build()
-        .map_err(|error| format!("`{value}` is not an expression of the regex crate: {error}"))
-}
-
-fn canonical(value: &str) -> Result<Arc<str>, String> {
+/// A path that no request may have would make a rule that never takes one.
+fn check(value: &str, safety: PathSafety) -> Result<(), String> {
     if !value.starts_with('/') {
         return Err(format!("`{value}` must start with a slash, as in /greeter"));
     }
-    Ok(value.into())
+    match normalise(value).ambiguity {
+        Some(ambiguity) if !passes(ambiguity, safety) => {
+            Err(format!("`{value}`: {ambiguity}: requests with it are refused unless pathSafety lets them pass"))
+        }
+        _ => Ok(()),
+    }
 }
 
-fn template(value: &str) -> Result<Template, String> {
-    canonical(value)?;
-    Ok(Template {})
+fn passes(ambiguity: Ambiguity, safety: PathSafety) -> bool {
+    match safety {
+        PathSafety::Strict => false,
+        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
+        PathSafety::Raw => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_no_request_may_have_is_refused() {
+        let parse = |value, safety| parse(PathMatchType::Exact, value, safety).map(|_| ());
+        assert_eq!(parse("/a/b", PathSafety::Strict), Ok(()));
+        assert!(parse("/a%2Fb", PathSafety::Strict).unwrap_err().contains("encoded slash"));
+        assert_eq!(parse("/a%2Fb", PathSafety::AllowEncodedSlash), Ok(()));
+        assert!(parse("/a;b", PathSafety::AllowEncodedSlash).is_err());
+        assert_eq!(parse("/a;b", PathSafety::Raw), Ok(()));
+        assert!(parse("a", PathSafety::Raw).is_err());
+    }
 }

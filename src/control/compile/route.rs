@@ -84,9 +84,10 @@ fn compile_rule(index: usize, rule: &Rule, findings: &mut Vec<Finding>) -> Compi
     if rule.backends.is_empty() {
         findings.push(Finding::error(format!("{field}.backends"), "backends must name at least one Service"));
     }
-    let matches = compile_matches(&rule.matches, &field, findings);
+    let path_safety = compile_path_safety(rule.path_safety);
+    let matches = compile_matches(&rule.matches, path_safety, &field, findings);
     let broken = (findings.len() > before).then_some(Reason::UnsupportedValue);
-    CompiledRule { matches, handler, path_safety: compile_path_safety(rule.path_safety), broken }
+    CompiledRule { matches, handler, path_safety, broken }
 }
 
 fn compile_handler(type_: HandlerType, field: &str, findings: &mut Vec<Finding>) -> rule::Handler {
@@ -114,27 +115,38 @@ const fn compile_path_safety(safety: PathSafety) -> rule::PathSafety {
     }
 }
 
-fn compile_matches(matches: &[RouteMatch], field: &str, findings: &mut Vec<Finding>) -> Vec<(PathPattern, Conditions)> {
+fn compile_matches(
+    matches: &[RouteMatch],
+    safety: rule::PathSafety,
+    field: &str,
+    findings: &mut Vec<Finding>,
+) -> Vec<(PathPattern, Conditions)> {
     if matches.is_empty() {
         return vec![(PathPattern::Prefix("".into()), Conditions::default())];
     }
-    let compile = |(index, condition)| compile_match(condition, &format!("{field}.matches[{index}]"), findings);
+    let compile = |(index, condition)| compile_match(condition, safety, &format!("{field}.matches[{index}]"), findings);
     matches.iter().enumerate().filter_map(compile).collect()
 }
 
 fn compile_match(
     condition: &RouteMatch,
+    safety: rule::PathSafety,
     field: &str,
     findings: &mut Vec<Finding>,
 ) -> Option<(PathPattern, Conditions)> {
-    let path = compile_path(condition.path.as_ref(), field, findings);
+    let path = compile_path(condition.path.as_ref(), safety, field, findings);
     let conditions = conditions::compile(condition, field, findings);
     Some((path?, conditions?))
 }
 
-fn compile_path(path: Option<&PathMatch>, field: &str, findings: &mut Vec<Finding>) -> Option<PathPattern> {
+fn compile_path(
+    path: Option<&PathMatch>,
+    safety: rule::PathSafety,
+    field: &str,
+    findings: &mut Vec<Finding>,
+) -> Option<PathPattern> {
     let (type_, value) = path.map_or((PathMatchType::PathPrefix, "/"), |path| (path.type_, path.value.as_str()));
-    match paths::parse(type_, value) {
+    match paths::parse(type_, value, safety) {
         Ok(pattern) => Some(pattern),
         Err(message) => {
             findings.push(Finding::error(format!("{field}.path.value"), message));
