@@ -8,8 +8,10 @@
 //! An octet is decoded once and never again: `%252F` is the text `%2F`, stays as it is, and is not
 //! ambiguous. Whoever decodes a path and makes a new one of it must normalise that one again.
 
+use octet::{Utf8Run, encoded_octet, is_unreserved, percent_encoded};
 use std::{borrow::Cow, fmt};
 
+pub(super) mod octet;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +19,8 @@ mod tests;
 ///
 /// Canonical: encoded unreserved characters (letters, digits, `-._~`) are decoded, other encodings
 /// are in upper case, characters that RFC 3986 does not allow in a path are encoded, repeated
-/// slashes are one. It is always ASCII, and normalising it again changes nothing.
+/// slashes are one, a `%` that encodes nothing is `%25`. It is always ASCII, and normalising it again
+/// changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Normalised<'a> {
     /// The canonical path, borrowed when the raw path was canonical already.
@@ -133,10 +136,6 @@ const fn class(byte: u8) -> Class {
     }
 }
 
-const fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
-}
-
 /// More dots, or anything else, than a dot segment has.
 const ORDINARY: u8 = 3;
 
@@ -170,7 +169,7 @@ impl<'a> Pass<'a> {
 
     fn step(&mut self, byte: u8) {
         match CLASSES[usize::from(byte)] {
-            Class::Plain => self.keep(1),
+            Class::Plain => self.plain(),
             Class::Dot => self.dot(1),
             Class::Slash => self.slash(),
             Class::Percent => self.percent(),
@@ -190,6 +189,13 @@ impl<'a> Pass<'a> {
             }
             Class::Encode | Class::Text => self.encode(),
         }
+    }
+
+    /// A run of plain bytes, which is most of any path.
+    fn plain(&mut self) {
+        let left = &self.raw.as_bytes()[self.at..];
+        let plain = left.iter().take_while(|byte| CLASSES[usize::from(**byte)] == Class::Plain);
+        self.keep(plain.count());
     }
 
     fn note(&mut self, ambiguity: Ambiguity) {
@@ -215,7 +221,7 @@ impl<'a> Pass<'a> {
 
     fn slash(&mut self) {
         self.end_segment();
-        if self.raw[..self.at].ends_with('/') {
+        if self.at > 0 && self.raw.as_bytes()[self.at - 1] == b'/' {
             self.replace(1, "");
         }
         self.at += 1;
@@ -313,55 +319,4 @@ impl<'a> Pass<'a> {
         self.copy_to(self.raw.len());
         Normalised { path: Cow::Owned(self.out), ambiguity: self.worst }
     }
-}
-
-/// Checks octets for UTF-8 as they come, without keeping more than one character.
-#[derive(Default)]
-struct Utf8Run {
-    pending: [u8; 4],
-    length: usize,
-    invalid: bool,
-}
-
-impl Utf8Run {
-    fn push(&mut self, octet: u8) {
-        self.pending[self.length] = octet;
-        self.length += 1;
-        match std::str::from_utf8(&self.pending[..self.length]) {
-            Ok(_) => self.length = 0,
-            // No length: the octets so far start a character.
-            Err(error) if error.error_len().is_none() => {}
-            Err(_) => {
-                self.invalid = true;
-                self.length = 0;
-            }
-        }
-    }
-
-    fn is_valid(&self) -> bool {
-        !self.invalid && self.length == 0
-    }
-}
-
-/// The octet that `%XX` at `at` stands for.
-fn encoded_octet(bytes: &[u8], at: usize) -> Option<u8> {
-    match bytes.get(at..at + 3)? {
-        &[b'%', high, low] => Some(hex_digit(high)? << 4 | hex_digit(low)?),
-        _ => None,
-    }
-}
-
-/// The value of a hexadecimal digit.
-pub(super) fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn percent_encoded(octet: u8) -> [u8; 3] {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    [b'%', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]
 }

@@ -1,6 +1,6 @@
 //! Query parameters as forms write them: `+` is a space, `%XX` an octet, a stray `%` itself.
 
-use super::path::hex_digit;
+use super::path::octet::hex_digit;
 use std::borrow::Cow;
 
 /// The value, still encoded, of the first parameter with this name. Without `=` it is empty.

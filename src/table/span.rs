@@ -27,19 +27,46 @@ impl Span {
 /// however many pieces a hostile path or host has.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lengths {
-    words: Vec<u64>,
+    /// Lengths below 64, in place: nearly all there are, and no second memory access for them.
+    low: u64,
+    /// Those from 64 up, as words of 64.
+    high: Vec<u64>,
 }
 
 impl Lengths {
     pub(super) fn insert(&mut self, length: usize) {
-        let word = length / 64;
-        if word >= self.words.len() {
-            self.words.resize(word + 1, 0);
+        let bit = 1 << (length % 64);
+        let Some(word) = (length / 64).checked_sub(1) else {
+            self.low |= bit;
+            return;
+        };
+        if word >= self.high.len() {
+            self.high.resize(word + 1, 0);
         }
-        self.words[word] |= 1 << (length % 64);
+        self.high[word] |= bit;
     }
 
     pub(super) fn contains(&self, length: usize) -> bool {
-        self.words.get(length / 64).is_some_and(|word| word & (1 << (length % 64)) != 0)
+        let word = match (length / 64).checked_sub(1) {
+            None => self.low,
+            Some(word) => self.high.get(word).copied().unwrap_or_default(),
+        };
+        word & (1 << (length % 64)) != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_keep_what_was_inserted() {
+        let inserted = [0, 63, 64, 127, 128, 5000];
+        let mut lengths = Lengths::default();
+        for length in inserted {
+            lengths.insert(length);
+        }
+        let kept: Vec<_> = (0..10_000).filter(|length| lengths.contains(*length)).collect();
+        assert_eq!(kept, inserted);
     }
 }
