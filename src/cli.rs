@@ -6,6 +6,7 @@ pub mod demo;
 pub mod explain;
 #[cfg(feature = "kubernetes")]
 pub mod preflight;
+pub mod welcome;
 
 use args::{CheckArgs, DemoArgs, ExplainArgs, ServeArgs, StandaloneArgs};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};

@@ -10,6 +10,7 @@ pub mod cache;
 pub mod compile;
 
 pub mod endpoints;
+pub mod tickets;
 pub mod translate;
 
 pub mod publish;

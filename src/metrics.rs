@@ -54,6 +54,8 @@ pub struct CoreMetrics {
     pub connects: Single,
     /// New connections to endpoints that failed.
     pub connect_failures: Single,
+    /// Requests that endpoints serve at the moment.
+    pub in_flight: Single,
     /// Requests sent again because a pooled connection had died unused.
     pub resends: Single,
     /// Panics that ended one request or connection.

@@ -14,12 +14,18 @@ pub struct FilterError {
     source: tracing_subscriber::filter::ParseError,
 }
 
+/// Parts of the client library repeat each failed try; our watches tell every failure once.
+fn quieted(filter: &str) -> String {
+    format!("kube_client=off,kube_runtime=off,{filter}")
+}
+
 /// Starts logging. A second call changes nothing.
 ///
 /// # Errors
 /// [`FilterError`] when the filter cannot be understood.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), FilterError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| FilterError { filter: filter.to_owned(), source })?;
+    let filter =
+        EnvFilter::try_new(quieted(filter)).map_err(|source| FilterError { filter: filter.to_owned(), source })?;
     let json = match format {
         LogFormat::Json => true,
         LogFormat::Text => false,

@@ -82,7 +82,7 @@ impl Serving {
     #[cfg(feature = "kubernetes")]
     pub(super) fn cluster(args: crate::cli::args::ServeArgs) -> Self {
         let watch = source::watch_settings(&args);
-        let only = |names: Vec<Arc<str>>| Namespaces::Only(names.iter().map(|name| name.to_string()).collect());
+        let only = |names: Vec<Arc<str>>| Namespaces::Only(names.iter().map(ToString::to_string).collect());
         Self {
             http: args.http,
             https: Some(args.https),
@@ -179,12 +179,12 @@ async fn run(serving: Serving) -> Result<(), String> {
     let addresses = addresses(&bound, &admin);
     let mut source = source::start(&serving.source, &serving.process, wiring).await?;
     let control = Control { changes, synced: source.synced(), reports };
-    let engine = start_engine(&serving, bound, &metrics, &readiness, control)?;
+    let (engine, published) = start_engine(&serving, bound, &metrics, &readiness, control)?;
     start_admin(Admin { readiness: readiness.clone(), metrics }, admin)?;
     for (name, address) in &addresses {
         tracing::info!(listener = name, address = %address, "listening");
     }
-    source.announce(&addresses, &readiness);
+    source.announce(&addresses, published);
     let fast = stop_signal().await.map_err(text)?;
     readiness.drain();
     tracing::info!("draining");
@@ -202,7 +202,7 @@ fn start_engine(
     metrics: &Arc<Metrics>,
     readiness: &Readiness,
     control: Control,
-) -> Result<Engine, String> {
+) -> Result<(Engine, watch::Receiver<Option<Published>>), String> {
     let minimum = match serving.process.tls_min_version {
         TlsVersion::Tls12 => MinimumVersion::Tls12,
         TlsVersion::Tls13 => MinimumVersion::Tls13,
@@ -214,7 +214,7 @@ fn start_engine(
     let listeners = bound.iter().map(|bound| Listener { address: bound.address, ..bound.listener.clone() }).collect();
     let controller = Controller::new(serving.context(listeners), tables, published, endpoint_epoch);
     let settler = Settler {
-        published: newest,
+        published: newest.clone(),
         endpoint_epoch: endpoint_changes.clone(),
         installed,
         reports: control.reports,
@@ -225,7 +225,7 @@ fn start_engine(
     let engine = Engine::start(serving.engine_settings(), metrics, &tls, bound, subscribers, &endpoint_changes);
     tokio::spawn(controller.run(control.changes, control.synced));
     tokio::spawn(settler.run());
-    engine.map_err(text)
+    engine.map(|engine| (engine, newest)).map_err(text)
 }
 
 fn start_admin(admin: Admin, bound: Bound) -> Result<(), String> {

@@ -6,7 +6,7 @@ mod folder;
 
 use crate::{
     cli::args::ProcessArgs,
-    control::{change::Change, report::ObjectReport},
+    control::{change::Change, publish::Published, report::ObjectReport},
     lifecycle::Readiness,
     metrics::ControlMetrics,
 };
@@ -66,9 +66,9 @@ impl Running {
     }
 
     /// Tells a newcomer what can be tried.
-    pub(super) fn announce(&self, addresses: &[(String, SocketAddr)], readiness: &Readiness) {
+    pub(super) fn announce(&self, addresses: &[(String, SocketAddr)], published: watch::Receiver<Option<Published>>) {
         match self {
-            Self::Folder(running) => running.announce(addresses, readiness),
+            Self::Folder(running) => running.announce(addresses, published),
             #[cfg(feature = "kubernetes")]
             Self::Cluster(_) => {}
         }

@@ -26,7 +26,7 @@ pub struct ProcessArgs {
     /// The form of the process' own log, on standard error. auto: text on a terminal, else JSON.
     #[arg(long, env = "PAIFANG_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-    /// What the process logs: a level, or a filter such as info,paifang::control=debug.
+    /// What the process logs: a level, or a filter such as `info,paifang::control=debug`.
     #[arg(long, env = "PAIFANG_LOG_LEVEL", value_name = "FILTER", default_value = "info")]
     pub log_level: String,
     /// The oldest TLS version that clients may speak.

@@ -1,2 +1,4 @@
 //! PLACEHOLDER
-pub fn run(_: &super::args::CheckArgs, _: &mut dyn std::io::Write) -> Result<u8, String> { Err("x".into()) }
+pub fn run(_: &super::args::CheckArgs, _: &mut dyn std::io::Write) -> Result<u8, String> {
+    Err("x".into())
+}

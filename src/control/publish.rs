@@ -8,10 +8,14 @@ use super::{
     cache::{Cache, Effect},
     change::Change,
     endpoints::Endpoints,
+    tickets::TicketKeys,
     translate::{Context, Translation, translate},
 };
 use crate::{
-    model::{endpoint::EndpointCell, snapshot::Generation},
+    model::{
+        endpoint::EndpointCell,
+        snapshot::{Generation, Snapshot},
+    },
     table::{Table, swap::Publisher},
 };
 use std::{
@@ -33,7 +37,9 @@ const BATCH: usize = 1024;
 pub struct Published {
     /// The number of the table.
     pub number: u64,
-    /// What was understood, for status.
+    /// What was published.
+    pub snapshot: Arc<Snapshot>,
+    /// What is to be explained, for status. Its own snapshot is empty.
     pub translation: Arc<Translation>,
     /// The endpoints of the snapshot's upstreams, in the same order.
     pub cells: Arc<[Arc<EndpointCell>]>,
@@ -47,6 +53,7 @@ pub struct Controller {
     cache: Cache,
     endpoints: Endpoints,
     context: Context,
+    ticket_keys: TicketKeys,
     tables: Publisher<Generation>,
     /// Told of each table, newest wins.
     published: watch::Sender<Option<Published>>,
@@ -73,6 +80,7 @@ impl Controller {
             cache: Cache::default(),
             endpoints: Endpoints::default(),
             context,
+            ticket_keys: TicketKeys::default(),
             tables,
             published,
             endpoint_epoch,
@@ -122,7 +130,13 @@ impl Controller {
 
     fn take(&mut self, batch: &mut Vec<Change>) {
         for change in batch.drain(..) {
-            let effect = self.cache.apply(change);
+            let mut effect = Effect::Nothing;
+            if let Some(name) = &self.context.ticket_keys
+                && self.ticket_keys.note(&change, name)
+            {
+                effect = Effect::Table;
+            }
+            effect.merge(self.cache.apply(change));
             if effect != Effect::Nothing && self.since.is_none() {
                 self.since = Some(Instant::now());
             }
@@ -153,13 +167,22 @@ impl Controller {
     fn build(&mut self) {
         self.context.now = SystemTime::now();
         let mut translation = translate(&self.cache, &self.context);
-        let snapshot = Arc::new(std::mem::take(&mut translation.snapshot));
+        let mut snapshot = std::mem::take(&mut translation.snapshot);
+        snapshot.ticket_keys = self.ticket_keys.keys().to_vec();
+        let snapshot = Arc::new(snapshot);
         let cells: Arc<[_]> = self.endpoints.cells(&self.cache, &snapshot.upstreams).into();
         self.endpoints_changed();
         let table = Table::build(snapshot.entries.clone());
-        let number = self.tables.publish(Generation { snapshot, table, cells: cells.to_vec() });
+        let generation = Generation { snapshot: Arc::clone(&snapshot), table, cells: cells.to_vec() };
+        let number = self.tables.publish(generation);
         let since = self.since.take().unwrap_or_else(Instant::now);
-        self.published.send_replace(Some(Published { number, translation: Arc::new(translation), cells, since }));
+        self.published.send_replace(Some(Published {
+            number,
+            snapshot,
+            translation: Arc::new(translation),
+            cells,
+            since,
+        }));
     }
 
     fn endpoints_changed(&self) {

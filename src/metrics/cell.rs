@@ -66,13 +66,14 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 7] = [
+const FAMILIES: [(&str, &str, &[&str]); 8] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
     ("paifang_upstream_resends_total", "Requests sent again because a pooled connection had died unused.", &[]),
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
+    ("paifang_upstream_requests_in_flight", "Requests that endpoints serve at the moment.", &[]),
     ("paifang_data_plane_cores", "Cores that the data plane uses.", &[]),
 ];
 
@@ -183,6 +184,7 @@ impl Collector for CoresCollector {
             (COUNTER, vec![counter(self.sum(|core| core.resends.get()), &[])]),
             (COUNTER, protections),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
+            (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()))]),
             (GAUGE, vec![gauge(self.cores.len() as u64)]),
         ];
         FAMILIES.iter().zip(all).map(|((name, help, _), (kind, metrics))| family(name, help, kind, metrics)).collect()

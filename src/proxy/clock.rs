@@ -18,11 +18,14 @@ pub(crate) const TICK: Duration = Duration::from_millis(100);
 const SLOTS: u64 = 1024;
 const NEVER: u64 = u64::MAX;
 
+/// Alarms to look at in one tick of a turn of the wheel, each with the tick that is meant.
+type Slot = Vec<(u64, Rc<Alarm>)>;
+
 /// The wheel of one core.
 #[derive(Debug)]
 pub(crate) struct Clock {
     now: Cell<u64>,
-    slots: RefCell<Vec<Vec<(u64, Rc<Alarm>)>>>,
+    slots: RefCell<Vec<Slot>>,
     spare: RefCell<Vec<Rc<Alarm>>>,
 }
 

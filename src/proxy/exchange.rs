@@ -16,6 +16,8 @@ pub(crate) struct Exchange {
     status: StatusCode,
     rule: Option<RuleId>,
     sent: u64,
+    /// An endpoint was chosen: it counts as in flight until the end.
+    in_flight: bool,
     detail: Option<Box<Detail>>,
 }
 
@@ -46,6 +48,7 @@ impl Exchange {
             status: StatusCode::INTERNAL_SERVER_ERROR,
             rule: None,
             sent: 0,
+            in_flight: false,
             detail,
         }
     }
@@ -67,6 +70,8 @@ impl Exchange {
     }
 
     pub(crate) fn forwarded(&mut self, endpoint: SocketAddr, body: Option<&Rc<BodyWatch>>) {
+        self.in_flight = true;
+        self.core.metrics.in_flight.add(1);
         if let Some(detail) = &mut self.detail {
             detail.endpoint = Some(endpoint);
             detail.body = body.cloned();
@@ -108,6 +113,9 @@ impl Detail {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
+        if self.in_flight {
+            self.core.metrics.in_flight.subtract(1);
+        }
         self.core.metrics.duration.observe(elapsed);
         self.table.stats(self.rule).count(self.core.index, &self.method, self.status);
         if let (Some(detail), Some(log)) = (&self.detail, &self.core.log) {

@@ -35,7 +35,7 @@ fn parse(text: &str) -> Option<Duration> {
         }
         let number: u64 = rest.get(..digits)?.parse().ok()?;
         let (unit, after) = split_unit(rest.get(digits..)?)?;
-        total += unit(number);
+        total += Duration::from_millis(number * unit);
         rest = after;
         if rest.is_empty() {
             return Some(total);
@@ -44,17 +44,10 @@ fn parse(text: &str) -> Option<Duration> {
     None
 }
 
-fn split_unit(text: &str) -> Option<(fn(u64) -> Duration, &str)> {
-    if let Some(rest) = text.strip_prefix("ms") {
-        return Some((Duration::from_millis, rest));
-    }
-    let unit: fn(u64) -> Duration = match text.as_bytes().first()? {
-        b'h' => |n| Duration::from_secs(n * 3600),
-        b'm' => |n| Duration::from_secs(n * 60),
-        b's' => Duration::from_secs,
-        _ => return None,
-    };
-    Some((unit, text.get(1..)?))
+/// The milliseconds of the unit that a text starts with, and the rest of the text.
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    UNITS.iter().find_map(|(unit, millis)| Some((*millis, text.strip_prefix(unit)?)))
 }
 
 impl fmt::Display for GatewayDuration {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_CLASS: &str = "paifang";
 
 /// What the route asks for: rules that route requests, or policy for a Service port.
+#[expect(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(
     group = "paifang.dev",

@@ -150,10 +150,10 @@ impl Running {
         self.synced.clone()
     }
 
-    /// Gives the Lease back first, so that another replica goes on writing status.
+    /// Stops writing, then gives the Lease back, so that another replica goes on at once.
     pub(super) async fn stop(self) {
-        self.leader.stop().await;
         self.status.stop().await;
+        self.leader.stop().await;
         self.sources.stop().await;
     }
 }

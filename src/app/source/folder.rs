@@ -1,12 +1,11 @@
-//! A folder of files as the source, and what the demo tells a newcomer.
+//! A folder of files as the source.
 
 use super::Wiring;
 use crate::{
-    cli::demo,
-    control::{change::Change, watch::file::FolderSource},
-    lifecycle::Readiness,
+    cli::{demo, welcome::welcome},
+    control::{change::Change, publish::Published, watch::file::FolderSource},
 };
-use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, path::Path};
 use tokio::sync::{mpsc, watch};
 
 /// What runs for a folder.
@@ -50,16 +49,23 @@ impl Running {
         self.synced.clone()
     }
 
-    pub(super) fn announce(&self, addresses: &[(String, SocketAddr)], readiness: &Readiness) {
-        if self.demo {
-            let (text, readiness) = (welcome(addresses), readiness.clone());
-            tokio::spawn(async move {
-                while !readiness.is_ready() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                say(&text);
-            });
+    /// Tells what can be tried, once the first table is installed.
+    pub(super) fn announce(
+        &self,
+        addresses: &[(String, SocketAddr)],
+        mut published: watch::Receiver<Option<Published>>,
+    ) {
+        if !self.demo {
+            return;
         }
+        let addresses = addresses.to_vec();
+        tokio::spawn(async move {
+            if let Ok(first) = published.wait_for(Option::is_some).await
+                && let Some(first) = &*first
+            {
+                say(&welcome(&addresses, &first.snapshot));
+            }
+        });
     }
 }
 
@@ -67,31 +73,4 @@ fn say(text: &str) {
     use std::io::Write as _;
     // A closed standard output is no reason to stop.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-}
-
-/// The routes of the quickstart and a line to try each.
-fn welcome(addresses: &[(String, SocketAddr)]) -> String {
-    let address = |name: &str| {
-        let found = addresses.iter().find(|(listener, _)| listener == name);
-        found.map_or_else(String::new, |(_, address)| address.to_string())
-    };
-    let (http, admin) = (address("http"), address("admin"));
-    let tries = [
-        ("/hello", "any path below /hello", format!("curl http://{http}/hello")),
-        ("/shop", "prefix cut off", format!("curl http://{http}/shop/items?page=2")),
-        ("/users/{id}", "a template, GET only", format!("curl http://{http}/users/42")),
-        ("api.localhost", "a host of its own", format!("curl -H 'Host: api.localhost' http://{http}/v1/things")),
-        ("(none)", "what no route takes", format!("curl -i http://{http}/nowhere")),
-    ];
-    let mut text = String::from("\n  ROUTE            WHAT                    TRY\n");
-    for (route, what, line) in tries {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {route:<16} {what:<23} {line}");
-    }
-    let _ = write!(
-        text,
-        "\n  Ready?   curl http://{admin}/readyz\n  Metrics  curl http://{admin}/metrics\n\n  \
-         Edit a file in the folder and try again. Ctrl-C stops.\n\n"
-    );
-    text
 }

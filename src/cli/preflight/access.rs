@@ -81,7 +81,7 @@ fn rights(options: &PreflightOptions) -> Vec<Right> {
         true => options.watch.namespaces.iter().map(|name| Some(name.to_string())).collect(),
         false => vec![None],
     };
-    rights.extend(namespaces.into_iter().flat_map(writing));
+    rights.extend(namespaces.into_iter().flat_map(|namespace| writing(namespace.as_deref())));
     rights.extend(electing(options));
     rights.extend(options.publish_service.iter().flat_map(publishing));
     rights
@@ -103,12 +103,12 @@ fn watching(scope: &Scope) -> Vec<Right> {
 
 const MEND_BY_CHART: &str = "set the chart value rbac.create=true, or grant it with a Role or ClusterRole";
 
-fn writing(namespace: Option<String>) -> Vec<Right> {
+fn writing(namespace: Option<&str>) -> Vec<Right> {
     let right = |verb, resource: &str, group: &str| Right {
         verb,
         resource: resource.to_owned(),
         group: group.to_owned(),
-        namespace: namespace.clone(),
+        namespace: namespace.map(str::to_owned),
         name: None,
         mend: MEND_BY_CHART.to_owned(),
     };

@@ -72,14 +72,14 @@ impl<S: LeaseStore> Election<S> {
                 return Ok(());
             }
         };
-        let record = self.record(&self.identity, LEASE_SECONDS, transitions);
+        let record = Self::record(&self.identity, LEASE_SECONDS, transitions);
         let written = self.store.write(record, self.observed.version(), !renewal).await?;
         self.observed.note(Some(written), Instant::now());
         self.renewed = Some(began);
         Ok(())
     }
 
-    fn record(&self, holder: &str, seconds: i32, transitions: i32) -> Record {
+    fn record(holder: &str, seconds: i32, transitions: i32) -> Record {
         let duration = Duration::from_secs(seconds.unsigned_abs().into());
         Record { holder: holder.into(), duration, version: Arc::default(), transitions }
     }
@@ -114,7 +114,7 @@ impl<S: LeaseStore> Election<S> {
         let Step::Take { renewal: true, transitions } = self.observed.step(&self.identity, Instant::now()) else {
             return;
         };
-        let write = self.store.write(self.record("", 1, transitions), self.observed.version(), false);
+        let write = self.store.write(Self::record("", 1, transitions), self.observed.version(), false);
         match timeout(RELEASE_TIMEOUT, write).await {
             Ok(Ok(_)) => tracing::info!("the Lease is given back"),
             Ok(Err(error)) => tracing::warn!("the Lease is not given back and expires by itself: {error}"),

@@ -54,7 +54,7 @@ impl Publish {
         {
             return;
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -70,7 +70,7 @@ impl Target {
         let changed = status.is_some();
         if let Some(status) = status {
             self.limiter.take().await;
-            let patch = Patch::Apply(apply_body(job, &resource, status));
+            let patch = Patch::Apply(apply_body(job, &resource, &status));
             let params = PatchParams::apply(FIELD_MANAGER).force();
             answer("patch status of", &job.object, api.patch_status(&job.object.name, &params, &patch)).await?;
         }
@@ -134,7 +134,7 @@ fn resource(kind: Kind) -> Option<ApiResource> {
     }
 }
 
-fn apply_body(job: &Job, resource: &ApiResource, status: Value) -> Value {
+fn apply_body(job: &Job, resource: &ApiResource, status: &Value) -> Value {
     let mut metadata = json!({"name": &*job.object.name, "namespace": &*job.object.namespace});
     if !job.uid.is_empty() {
         metadata["uid"] = Value::from(&*job.uid);

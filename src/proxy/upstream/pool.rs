@@ -8,10 +8,10 @@ use crate::{
     proxy::{balancer::Permit, body::RequestBody, core::Core},
 };
 use hyper::client::conn::http1::SendRequest;
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
-/// How long a connection may idle, in ticks of the clock.
-const LIFETIME_TICKS: u64 = Duration::from_secs(4).as_millis() as u64 / super::super::clock::TICK.as_millis() as u64;
+/// How long a connection may idle, in ticks of the clock: 4 s.
+const LIFETIME_TICKS: u64 = 40;
 /// Idle connections to one endpoint over all cores.
 const MOST_IDLE: usize = 1024;
 /// How many connections are looked at for one that is ready.
