@@ -1,5 +1,7 @@
 //! The published CRD: current, small, described throughout, and true to every sample ever given.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use paifang::resource::{crd, schema};
 use serde_json::Value;
 use std::{env, fs, path::PathBuf};

@@ -6,6 +6,8 @@
 
 mod slices;
 mod store;
+#[cfg(test)]
+mod tests;
 mod tracked;
 
 pub use slices::{SERVICE_LABEL, ServiceName, Slices};

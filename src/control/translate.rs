@@ -14,6 +14,9 @@ mod policy;
 pub mod references;
 mod reports;
 mod source;
+#[cfg(test)]
+mod tests;
+mod tickets;
 
 pub use reports::reports;
 
@@ -60,7 +63,7 @@ pub struct Context {
     pub listeners: Vec<Listener>,
     /// The namespace and name of the Secret that is served where no name matches.
     pub default_certificate: Option<(String, String)>,
-    /// The namespace and name of the Secret with session ticket keys.
+    /// The namespace and name of the Secret with the session ticket keys that replicas share.
     pub ticket_keys: Option<(String, String)>,
     /// The namespaces whose Secrets are read.
     pub secrets: Namespaces,
@@ -135,5 +138,6 @@ pub fn translate(cache: &Cache, context: &Context) -> Translation {
         }
     }
     certificates::add_default(&mut build);
-    build.finish()
+    let ticket_keys = tickets::keys(&mut build);
+    build.finish(ticket_keys)
 }

@@ -1,6 +1,6 @@
 //! Conditions besides host and path: methods, headers, query parameters.
 
-use super::Finding;
+use super::{Finding, paths::not_an_expression};
 use crate::{
     resource::{RouteMatch, ValueMatch, ValueMatchType},
     table::{Conditions, ValuePattern, anchored},
@@ -50,8 +50,8 @@ fn values<N>(
 fn pattern(condition: &ValueMatch) -> Result<ValuePattern, String> {
     match condition.type_ {
         ValueMatchType::Exact => Ok(ValuePattern::Exact(condition.value.as_str().into())),
-        ValueMatchType::RegularExpression => {
-            anchored(&condition.value).map(ValuePattern::Regex).map_err(|error| error.to_string())
-        }
+        ValueMatchType::RegularExpression => anchored(&condition.value)
+            .map(ValuePattern::Regex)
+            .map_err(|error| not_an_expression(&condition.value, &error)),
     }
 }

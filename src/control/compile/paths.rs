@@ -3,7 +3,7 @@
 use crate::{
     model::rule::PathSafety,
     resource::PathMatchType,
-    table::{Ambiguity, PathPattern, normalise},
+    table::{Ambiguity, PathPattern, PatternError, normalise},
 };
 
 /// The pattern of a path, or what is wrong with it.
@@ -12,7 +12,7 @@ pub(super) fn parse(type_: PathMatchType, value: &str, safety: PathSafety) -> Re
         PathMatchType::Exact => check(value, safety).map(|()| PathPattern::exact(value)),
         PathMatchType::PathPrefix => check(value, safety).map(|()| PathPattern::prefix(value)),
         PathMatchType::Template => PathPattern::template(value).map_err(|error| format!("`{value}`: {error}")),
-        PathMatchType::RegularExpression => PathPattern::regex(value).map_err(|error| error.to_string()),
+        PathMatchType::RegularExpression => PathPattern::regex(value).map_err(|error| not_an_expression(value, &error)),
     }
 }
 
@@ -23,7 +23,7 @@ fn check(value: &str, safety: PathSafety) -> Result<(), String> {
     }
     match normalise(value).ambiguity {
         Some(ambiguity) if !passes(ambiguity, safety) => {
-            Err(format!("`{value}`: {ambiguity}: requests with it are refused unless pathSafety lets them pass"))
+            Err(format!("`{value}`: {ambiguity}, and pathSafety {safety:?} refuses requests with it"))
         }
         _ => Ok(()),
     }
@@ -35,6 +35,18 @@ fn passes(ambiguity: Ambiguity, safety: PathSafety) -> bool {
         PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
         PathSafety::Raw => true,
     }
+}
+
+/// What is wrong with a regular expression, on one line and without our anchors.
+pub(super) fn not_an_expression(value: &str, error: &PatternError) -> String {
+    let reason = match error {
+        PatternError::TooLarge => error.to_string(),
+        PatternError::Syntax(text) => {
+            let last = text.lines().last().unwrap_or_default();
+            last.trim_start_matches("error: ").to_owned()
+        }
+    };
+    format!("`{value}` cannot be used as a regular expression: {reason}")
 }
 
 #[cfg(test)]

@@ -145,6 +145,8 @@ pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, Gateway
         Err(refusal) => {
             let field = if refusal.part == Part::Port { "spec.policyFor.port" } else { "spec.policyFor.service" };
             build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
+            let message = "there is no Service port to set the policy of";
+            build.error(&route.object, "", ConditionType::Programmed, Reason::Invalid, message);
             return;
         }
     };

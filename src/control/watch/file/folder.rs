@@ -97,7 +97,7 @@ impl Folder {
             let known = match old.remove(&reference) {
                 Some(known) if known.value == item.value && known.created == created => known,
                 other => {
-                    let known = Known::after(other, item, created);
+                    let known = Known::after(other.as_ref(), item, created);
                     changes.push(Change::Upsert(known.stamp(item.object.clone())));
                     known
                 }
@@ -111,8 +111,8 @@ impl Folder {
 
 impl Known {
     /// The generation counts the versions that differ in content.
-    fn after(before: Option<Self>, item: &Item, created: i64) -> Self {
-        let generation = match &before {
+    fn after(before: Option<&Self>, item: &Item, created: i64) -> Self {
+        let generation = match before {
             Some(before) if before.value == item.value => before.generation,
             Some(before) => before.generation + 1,
             None => 1,

@@ -1,0 +1,271 @@
+use super::*;
+use crate::{
+    control::{
+        change::{Change, Object},
+        report::ObjectReport,
+        testing::{cache, certificate, object, secret},
+    },
+    model::{
+        condition::{ConditionType, Reason},
+        diagnostic::Kind,
+    },
+    table::{HostPattern, PathPattern},
+};
+use std::time::{Duration, Instant};
+
+const SERVICE: &str = "
+apiVersion: v1
+kind: Service
+metadata: {namespace: web, name: web}
+spec: {ports: [{port: 80}]}";
+
+fn route(name: &str, generation: i64, spec: &str) -> String {
+    format!(
+        "
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {{namespace: web, name: {name}, uid: u-{name}, generation: {generation}}}
+spec: {{{spec}}}"
+    )
+}
+
+fn path(value: &str) -> String {
+    format!(
+        "rules: [{{matches: [{{path: {{type: RegularExpression, value: '{value}'}}}}], backends: [{{service: web}}]}}]"
+    )
+}
+
+fn upsert(cache: &mut Cache, text: &str) -> crate::control::cache::Effect {
+    cache.apply(Change::Upsert(object(text)))
+}
+
+fn run(cache: &Cache) -> Translation {
+    translate(cache, &Context::default())
+}
+
+fn report(translation: &Translation, name: &str) -> ObjectReport {
+    reports(translation, |_| (1, 1)).into_iter().find(|report| &*report.object.name == name).unwrap()
+}
+
+fn condition(report: &ObjectReport, type_: ConditionType) -> (bool, Reason) {
+    let condition = report.conditions.iter().find(|condition| condition.type_ == type_).unwrap();
+    (condition.holds, condition.reason)
+}
+
+fn regexes(translation: &Translation) -> Vec<String> {
+    let regex = |path: &PathPattern| match path {
+        PathPattern::Regex(regex) => Some(regex.to_string()),
+        _ => None,
+    };
+    translation.snapshot.entries.iter().filter_map(|entry| regex(&entry.path)).collect()
+}
+
+#[test]
+fn the_last_good_version_serves_until_the_newest_is_mended() {
+    let mut cache = cache(SERVICE);
+    upsert(&mut cache, &route("a", 1, &path("/one")));
+    assert_eq!(run(&cache).diagnostics, []);
+    upsert(&mut cache, &route("a", 2, &path("/two(")));
+    upsert(&mut cache, &route("a", 3, &path("/three(")));
+    let translation = run(&cache);
+    assert_eq!(regexes(&translation), [r"\A(?:/one)\z"]);
+    let report = report(&translation, "a");
+    assert_eq!(report.generation, 3);
+    assert_eq!(condition(&report, ConditionType::Accepted), (false, Reason::UnsupportedValue));
+    assert_eq!(condition(&report, ConditionType::Programmed), (false, Reason::LastGoodServed));
+    assert!(report.conditions[2].message.contains("generation 1 goes on serving"), "{report:?}");
+    upsert(&mut cache, &route("a", 4, &path("/four")));
+    assert_eq!(regexes(&run(&cache)), [r"\A(?:/four)\z"]);
+}
+
+#[test]
+fn the_last_good_version_of_another_object_of_the_same_name_never_serves() {
+    let mut cache = cache(SERVICE);
+    upsert(&mut cache, &route("a", 1, &path("/one")));
+    drop(run(&cache));
+    upsert(&mut cache, &route("a", 1, &path("/two(")).replace("u-a", "u-b"));
+    let translation = run(&cache);
+    assert_eq!(regexes(&translation), Vec::<String>::new());
+    assert_eq!(translation.snapshot.rules[0].broken, Some(Reason::UnsupportedValue));
+}
+
+#[test]
+fn an_unreadable_version_keeps_the_one_before() {
+    let mut cache = cache(SERVICE);
+    upsert(&mut cache, &route("a", 1, &path("/one")));
+    let unreadable = |name: &str| Change::Unreadable {
+        object: ObjectRef::new(Kind::GatewayRoute, "web", name),
+        generation: Some(2),
+        message: "spec.rules: expected a list".to_owned(),
+    };
+    assert_eq!(cache.apply(unreadable("a")), crate::control::cache::Effect::Table);
+    assert_eq!(cache.apply(unreadable("a")), crate::control::cache::Effect::Nothing);
+    cache.apply(unreadable("never-read"));
+    let translation = run(&cache);
+    assert_eq!(regexes(&translation), [r"\A(?:/one)\z"]);
+    assert_eq!(report(&translation, "a").generation, 2);
+    assert_eq!(translation.outcomes.len(), 1);
+    assert_eq!(translation.diagnostics.len(), 3);
+}
+
+#[test]
+fn one_bad_route_of_ten_thousand_leaves_the_others_alone_and_takes_no_time() {
+    let mut cache = cache(SERVICE);
+    for index in 0..10_000 {
+        let spec = format!("hostnames: [h{index}.example.com], {}", path(if index == 5_000 { "(" } else { "/a" }));
+        upsert(&mut cache, &route(&format!("r{index}"), 1, &spec));
+    }
+    let first = run(&cache);
+    let start = Instant::now();
+    let again = run(&cache);
+    let took = start.elapsed();
+    assert_eq!(first.snapshot.entries.len(), 9_999);
+    assert_eq!(again.diagnostics.len(), 2, "{:?}", again.diagnostics);
+    assert!(again.diagnostics.iter().all(|diagnostic| &*diagnostic.object.name == "r5000"));
+    println!("10000 routes translated again in {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+fn tls_route(hosts: &str, tls: &str) -> String {
+    route("a", 1, &format!("hostnames: [{hosts}], tls: {{{tls}}}, rules: [{{backends: [{{service: web}}]}}]"))
+}
+
+fn with_secret(route: &str, names: &[&str]) -> Cache {
+    let mut cache = cache(&format!("{SERVICE}\n---\n{route}"));
+    let (pem, key) = certificate(names);
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("web", "cert", &pem, &key)))));
+    cache
+}
+
+#[test]
+fn a_certificate_serves_the_hosts_of_its_route() {
+    let cache = with_secret(&tls_route("a.example.com", "secretName: cert"), &["a.example.com", "b.example.com"]);
+    let translation = run(&cache);
+    assert_eq!(translation.diagnostics, []);
+    assert_eq!(translation.snapshot.certificates[0].hostnames.join(" "), "a.example.com");
+}
+
+#[test]
+fn a_route_for_every_host_serves_the_names_of_its_certificate() {
+    let cache = with_secret(&tls_route("", "secretName: cert"), &["a.example.com", "*.example.org"]);
+    let translation = run(&cache);
+    assert_eq!(translation.snapshot.certificates[0].hostnames.join(" "), "a.example.com *.example.org");
+}
+
+#[test]
+fn a_missing_secret_leaves_the_route_serving() {
+    let translation = run(&cache(&format!("{SERVICE}\n---\n{}", tls_route("a.example.com", "secretName: cert"))));
+    assert_eq!(translation.snapshot.entries.len(), 1);
+    assert_eq!(
+        condition(&report(&translation, "a"), ConditionType::ResolvedRefs),
+        (false, Reason::InvalidCertificateRef)
+    );
+}
+
+#[test]
+fn a_secret_that_breaks_keeps_its_last_good_version() {
+    let mut cache = with_secret(&tls_route("a.example.com", "secretName: cert"), &["a.example.com"]);
+    assert_eq!(run(&cache).diagnostics, []);
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("web", "cert", "x", "y")))));
+    let translation = run(&cache);
+    assert_eq!(translation.snapshot.certificates.len(), 1);
+    assert!(translation.diagnostics[0].message.contains("last good version goes on serving"));
+}
+
+#[test]
+fn names_that_a_certificate_is_not_made_for_and_old_ones_are_warned_of() {
+    let cache = with_secret(&tls_route("a.example.com, c.example.com", "secretName: cert"), &["a.example.com"]);
+    let context = Context { now: SystemTime::UNIX_EPOCH + Duration::from_secs(100_000_000_000), ..Context::default() };
+    let translation = translate(&cache, &context);
+    let messages: Vec<_> = translation.diagnostics.iter().map(|diagnostic| diagnostic.message.as_str()).collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages[1].contains("`c.example.com`") && messages[0].contains("has expired"), "{messages:?}");
+    assert!(condition(&report(&translation, "a"), ConditionType::ResolvedRefs).0);
+}
+
+#[test]
+fn secrets_of_namespaces_that_are_not_read_say_how_to_let_them_be() {
+    let cache = with_secret(&tls_route("a.example.com", "secretName: cert"), &["a.example.com"]);
+    let context = Context {
+        secrets: Namespaces::Only(BTreeSet::from(["gateway".to_owned()])),
+        service_account: Some(("gateway".to_owned(), "paifang".to_owned())),
+        ..Context::default()
+    };
+    let translation = translate(&cache, &context);
+    assert!(translation.snapshot.certificates.is_empty());
+    let message = &translation.diagnostics[0].message;
+    for wanted in ["tls.namespaces", "-n web", "--serviceaccount=gateway:paifang"] {
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn a_secret_of_another_namespace_needs_a_grant_that_can_be_taken_back() {
+    let text = tls_route("a.example.com", "secretName: cert, secretNamespace: vault");
+    let mut cache = cache(&format!("{SERVICE}\n---\n{text}"));
+    let (pem, key) = certificate(&["a.example.com"]);
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("vault", "cert", &pem, &key)))));
+    assert_eq!(run(&cache).diagnostics[0].reason, Reason::RefNotPermitted);
+    upsert(
+        &mut cache,
+        "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {namespace: vault, name: g}
+spec: {from: [{group: paifang.dev, kind: GatewayRoute, namespace: web}], to: [{group: '', kind: Secret}]}",
+    );
+    assert_eq!(run(&cache).diagnostics, []);
+    cache.apply(Change::Delete(ObjectRef::new(Kind::ReferenceGrant, "vault", "g")));
+    assert_eq!(run(&cache).diagnostics[0].reason, Reason::RefNotPermitted);
+}
+
+#[test]
+fn the_default_certificate_and_the_ticket_keys_come_from_the_settings() {
+    let mut cache = with_secret(SERVICE, &["a.example.com"]);
+    upsert(
+        &mut cache,
+        "
+apiVersion: v1
+kind: Secret
+metadata: {namespace: web, name: tickets}
+data: {b: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, a: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=, c: AAAA}",
+    );
+    let named = |name: &str| Some(("web".to_owned(), name.to_owned()));
+    let context = Context { default_certificate: named("cert"), ticket_keys: named("tickets"), ..Context::default() };
+    let translation = translate(&cache, &context);
+    assert!(translation.snapshot.default_certificate.is_some());
+    assert_eq!(translation.snapshot.ticket_keys, [[1; 32], [0; 32]]);
+    assert_eq!(translation.diagnostics.len(), 1);
+    assert_eq!(translation.diagnostics[0].field, "data[c]");
+}
+
+#[test]
+fn the_oldest_of_two_certificates_serves_a_host() {
+    let older = tls_route("a.example.com", "secretName: cert")
+        .replace("generation: 1", "creationTimestamp: '2024-01-01T00:00:00Z'");
+    let younger = tls_route("a.example.com", "secretName: other")
+        .replace("generation: 1", "creationTimestamp: '2024-01-02T00:00:00Z'")
+        .replace("name: a,", "name: b,");
+    let mut cache = with_secret(&format!("{younger}\n---\n{older}"), &["a.example.com"]);
+    let (pem, key) = certificate(&["a.example.com"]);
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("web", "other", &pem, &key)))));
+    let translation = run(&cache);
+    assert_eq!(translation.snapshot.certificates.len(), 1);
+    assert_eq!(&*translation.snapshot.certificates[0].secret, "cert");
+    assert_eq!(&*translation.diagnostics[0].object.name, "b");
+    assert_eq!(translation.diagnostics[0].reason, Reason::Conflicted);
+}
+
+#[test]
+fn a_bad_host_never_becomes_every_host() {
+    let translation = run(&cache(&format!(
+        "{SERVICE}\n---\n{}",
+        route("a", 1, "hostnames: ['a b'], rules: [{backends: [{service: web}]}]")
+    )));
+    assert!(translation.snapshot.entries.is_empty());
+    let translation = run(&cache(&format!(
+        "{SERVICE}\n---\n{}",
+        route("a", 1, "hostnames: ['a b', b.com], rules: [{backends: [{service: web}]}]")
+    )));
+    assert_eq!(translation.snapshot.entries[0].host, HostPattern::Exact("b.com".into()));
+}
