@@ -6,22 +6,32 @@
 //! ```
 //!
 //! A stage calls later stages, never earlier ones. A request sees one table from start to end.
+//! The modules stand in the order of the path; what all stages share comes last.
+
+pub mod engine;
+pub mod listener;
+pub mod tls;
+
+pub(crate) mod connection;
+pub(crate) mod peer;
+
+pub(crate) mod admission;
+pub(crate) mod context;
+pub(crate) mod dispatch;
+pub(crate) mod exchange;
+
+pub(crate) mod handler;
+
+pub(crate) mod balancer;
+pub(crate) mod request_body;
+pub(crate) mod upstream;
+
+pub(crate) mod body;
+pub(crate) mod error;
+pub(crate) mod reply;
 
 pub(crate) mod access_log;
-pub(crate) mod admission;
-pub(crate) mod balancer;
-pub(crate) mod body;
 pub(crate) mod clock;
-pub(crate) mod connection;
-pub(crate) mod context;
 pub mod core;
-pub(crate) mod dispatch;
-pub mod engine;
-pub(crate) mod error;
-pub(crate) mod exchange;
-pub(crate) mod handler;
 pub(crate) mod install;
-pub mod listener;
-pub(crate) mod reply;
-pub mod tls;
-pub(crate) mod upstream;
+pub(crate) mod installed;

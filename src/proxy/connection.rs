@@ -6,11 +6,12 @@ use super::{
     core::{Core, Phase, Registration},
     dispatch::dispatch,
     error::Failure,
+    peer::Peer,
     reply::reply,
 };
-use crate::{metrics::Protection, model::rule::ErrorStyle, settings::TrustedProxies};
+use crate::{metrics::Protection, model::rule::ErrorStyle};
 use futures_util::FutureExt as _;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
@@ -34,26 +35,6 @@ use tokio_rustls::TlsAcceptor;
 mod counted;
 
 use counted::{Counted, ReadCount};
-
-/// Who is at the other end of a connection.
-#[derive(Debug)]
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
-    /// The address without port, as a field value.
-    pub(crate) address_value: HeaderValue,
-    /// The connection is encrypted.
-    pub(crate) tls: bool,
-    /// Its forwarded headers are believed.
-    pub(crate) trusted: bool,
-}
-
-impl Peer {
-    pub(crate) fn new(address: SocketAddr, tls: bool, trusted: &TrustedProxies) -> Self {
-        let ip = address.ip().to_canonical();
-        let address_value = HeaderValue::from_str(&ip.to_string()).expect("an address must be a field value");
-        Self { address: SocketAddr::new(ip, address.port()), address_value, tls, trusted: trusted.contains(ip) }
-    }
-}
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(

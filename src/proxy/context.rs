@@ -5,7 +5,7 @@
 
 use super::{
     admission::{Scan, is_identity},
-    connection::Peer,
+    peer::Peer,
 };
 use crate::settings::TrustedProxies;
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 //! Everything here stays on its thread. Other threads reach a core through the sockets that they
 //! hand it, the tables that they publish, and the atomics in its metrics.
 
-use super::{access_log::LogBuffer, clock::Alarm, clock::Clock, install::Installed, upstream::pool::Pools};
+use super::{access_log::LogBuffer, clock::Alarm, clock::Clock, installed::Installed, upstream::pool::Pools};
 use crate::{
     metrics::{CoreMetrics, routes::Routes},
     settings::{Limits, TrustedProxies},
@@ -49,7 +49,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<CoreMetrics>,
     pub(crate) log: Option<LogBuffer>,
     pub(crate) random: RefCell<fastrand::Rng>,
-    pub(crate) pools: Pools,
+    pub(crate) pools: Rc<Pools>,
     /// Connections and tunnels, read by the listeners to find the least loaded core.
     load: Arc<AtomicUsize>,
     table: RefCell<Rc<Installed>>,
@@ -65,17 +65,18 @@ impl Core {
         metrics: Arc<CoreMetrics>,
         log: Option<LogBuffer>,
         load: Arc<AtomicUsize>,
-        pools: Pools,
+        cores: usize,
     ) -> Rc<Self> {
+        let clock = Rc::new(Clock::new());
         let table = RefCell::new(Rc::new(Installed::empty(&settings.routes)));
         Rc::new(Self {
             index,
-            clock: Rc::new(Clock::new()),
+            pools: Pools::new(cores, &clock),
+            clock,
             settings,
             metrics,
             log,
             random: RefCell::new(fastrand::Rng::new()),
-            pools,
             load,
             table,
             phase: Cell::default(),

@@ -4,13 +4,13 @@
 use super::{
     admission::{self, Scan},
     body::Body,
-    connection::Peer,
     context::{self, RequestContext, X_REQUEST_ID},
     core::{Core, Phase},
     error::Failure,
     exchange::Exchange,
     handler::{self, Routed},
-    install::Installed,
+    installed::Installed,
+    peer::Peer,
     reply::reply,
 };
 use crate::{

@@ -7,7 +7,6 @@ use super::{
     install,
     listener::{Accepted, Acceptor, Bound, CoreInbox},
     tls::Tls,
-    upstream::pool::Pools,
 };
 use crate::{
     metrics::Metrics,
@@ -84,7 +83,7 @@ impl Engine {
             let (log, phases, endpoints) = (log.clone(), phases.clone(), endpoints.clone());
             let tls = (index == 0).then(|| Arc::clone(tls));
             let run = move || {
-                let core = Core::new(index, settings, metrics, log.map(LogBuffer::new), load, Pools::new(count));
+                let core = Core::new(index, settings, metrics, log.map(LogBuffer::new), load, count);
                 block_on_local(run_core(core, tls, table, inbox, phases, endpoints));
             };
             cores.push(std::thread::Builder::new().name(format!("core-{index}")).spawn(run)?);
@@ -211,7 +210,7 @@ async fn housekeep(core: Rc<Core>) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        core.pools.sweep(core.clock.now());
+        core.pools.sweep();
         flush(&core);
     }
 }
@@ -225,7 +224,7 @@ fn flush(core: &Core) {
 /// Closes pooled connections as soon as their endpoint is gone.
 async fn forget_endpoints(core: Rc<Core>, mut endpoints: watch::Receiver<u64>) {
     while endpoints.changed().await.is_ok() {
-        core.pools.sweep(core.clock.now());
+        core.pools.sweep();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The accounts of one request: opened when its head is read, settled when its response has ended
 //! or the client has gone.
 
-use super::{access_log::Line, body::BodyWatch, connection::Peer, core::Core, error::Failure, install::Installed};
+use super::{access_log::Line, core::Core, error::Failure, installed::Installed, peer::Peer, request_body::BodyWatch};
 use crate::model::snapshot::RuleId;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::{net::SocketAddr, rc::Rc, time::Instant};

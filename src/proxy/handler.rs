@@ -10,7 +10,7 @@ use super::{
     core::Core,
     error::Failure,
     exchange::Exchange,
-    install::Installed,
+    installed::Installed,
 };
 use crate::model::{
     rule::{BackendTarget, Handler, Rule},

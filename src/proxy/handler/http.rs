@@ -3,9 +3,10 @@
 use super::Routed;
 use crate::proxy::{
     admission::is_per_hop,
-    body::{Body, RequestBody},
+    body::Body,
     error::Failure,
     exchange::Exchange,
+    request_body::RequestBody,
     upstream::{
         forward::{Outgoing, forward},
         pool::Lease,

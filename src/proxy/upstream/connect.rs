@@ -2,7 +2,7 @@
 
 use crate::{
     model::{endpoint::Endpoint, upstream::UpstreamPolicy},
-    proxy::{body::RequestBody, clock::race, core::Core, error::Failure},
+    proxy::{clock::race, core::Core, error::Failure, request_body::RequestBody},
 };
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;

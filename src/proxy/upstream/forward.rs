@@ -5,10 +5,10 @@ use crate::{
     model::upstream::UpstreamPolicy,
     proxy::{
         balancer::Permit,
-        body::{BodyWatch, Fate, RequestBody},
         clock::race,
         core::Core,
         error::Failure,
+        request_body::{BodyWatch, Fate, RequestBody},
     },
 };
 use http::{Request, Response};
@@ -56,7 +56,7 @@ async fn send(
             None => connect(core, permit.endpoint(), policy).await?,
         };
         match sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, Lease::new(Rc::clone(core), permit, sender))),
+            Ok(response) => return Ok((response, Lease::new(Rc::clone(&core.pools), permit, sender))),
             Err(mut error) => match error.take_message() {
                 // The connection died before it took a byte: another one may carry the request,
                 // whatever its method.

@@ -5,7 +5,7 @@
 
 use crate::{
     model::endpoint::Endpoint,
-    proxy::{balancer::Permit, body::RequestBody, core::Core},
+    proxy::{balancer::Permit, clock::Clock, request_body::RequestBody},
 };
 use hyper::client::conn::http1::SendRequest;
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
@@ -22,6 +22,7 @@ const LOOKS: usize = 4;
 pub(crate) struct Pools {
     by_endpoint: RefCell<HashMap<usize, Pool>>,
     most_idle: usize,
+    clock: Rc<Clock>,
 }
 
 #[derive(Debug)]
@@ -38,8 +39,9 @@ struct Idle {
 
 impl Pools {
     /// Empty pools for one of so many cores.
-    pub(crate) fn new(cores: usize) -> Self {
-        Self { by_endpoint: RefCell::default(), most_idle: (MOST_IDLE / cores).max(1) }
+    pub(crate) fn new(cores: usize, clock: &Rc<Clock>) -> Rc<Self> {
+        let most_idle = (MOST_IDLE / cores).max(1);
+        Rc::new(Self { by_endpoint: RefCell::default(), most_idle, clock: Rc::clone(clock) })
     }
 
     /// An idle connection to an endpoint that is ready for a request.
@@ -58,7 +60,7 @@ impl Pools {
         None
     }
 
-    fn put(&self, endpoint: &Arc<Endpoint>, sender: SendRequest<RequestBody>, now: u64) {
+    fn put(&self, endpoint: &Arc<Endpoint>, sender: SendRequest<RequestBody>) {
         if endpoint.is_removed() || sender.is_closed() {
             return;
         }
@@ -66,12 +68,13 @@ impl Pools {
         let pool =
             pools.entry(key(endpoint)).or_insert_with(|| Pool { endpoint: Arc::clone(endpoint), idle: Vec::new() });
         if pool.idle.len() < self.most_idle {
-            pool.idle.push(Idle { sender, since: now });
+            pool.idle.push(Idle { sender, since: self.clock.now() });
         }
     }
 
     /// Closes connections that idled for too long, or whose endpoint is gone.
-    pub(crate) fn sweep(&self, now: u64) {
+    pub(crate) fn sweep(&self) {
+        let now = self.clock.now();
         self.by_endpoint.borrow_mut().retain(|_, pool| {
             if pool.endpoint.is_removed() {
                 return false;
@@ -90,20 +93,19 @@ fn key(endpoint: &Arc<Endpoint>) -> usize {
 /// A connection in use, with the permit for its endpoint.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    core: Rc<Core>,
+    pools: Rc<Pools>,
     permit: Permit,
     sender: SendRequest<RequestBody>,
 }
 
 impl Lease {
-    pub(crate) const fn new(core: Rc<Core>, permit: Permit, sender: SendRequest<RequestBody>) -> Self {
-        Self { core, permit, sender }
+    pub(crate) const fn new(pools: Rc<Pools>, permit: Permit, sender: SendRequest<RequestBody>) -> Self {
+        Self { pools, permit, sender }
     }
 
     /// Gives the connection back for the next request.
     pub(crate) fn release(self) {
-        let now = self.core.clock.now();
-        self.core.pools.put(self.permit.endpoint(), self.sender, now);
+        self.pools.put(self.permit.endpoint(), self.sender);
     }
 
     /// Keeps the permit and lets go of the connection, which has become a tunnel.

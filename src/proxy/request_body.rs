@@ -1,0 +1,163 @@
+//! Request bodies on their way to endpoints, as fast as the endpoint reads, within the limits on
+//! size and pauses.
+
+use super::clock::{Alarm, Clock};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    cell::Cell,
+    fmt,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+/// Why a client's body ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It did not, or not yet.
+    Whole,
+    /// It is larger than the limit.
+    TooLarge,
+    /// The client stopped sending.
+    Stalled,
+    /// The client broke it off.
+    Broken,
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "request body: {self:?}")
+    }
+}
+
+impl std::error::Error for Fate {}
+
+/// A request body on its way to the endpoint, measured against the limits.
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    guard: Option<Guard>,
+}
+
+struct Guard {
+    clock: Rc<Clock>,
+    alarm: Rc<Alarm>,
+    pause: Duration,
+    left: u64,
+    waiting: bool,
+    watch: Rc<BodyWatch>,
+}
+
+/// What the request's own task can see of its body, which another task sends.
+#[derive(Debug)]
+pub(crate) struct BodyWatch {
+    fate: Cell<Fate>,
+    received: Cell<u64>,
+}
+
+impl BodyWatch {
+    pub(crate) fn fate(&self) -> Fate {
+        self.fate.get()
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
+    }
+}
+
+impl RequestBody {
+    /// Guards a client's body; one that is empty needs no guard.
+    pub(crate) fn new(
+        incoming: Incoming,
+        clock: &Rc<Clock>,
+        limit: Option<u64>,
+        pause: Duration,
+    ) -> (Self, Option<Rc<BodyWatch>>) {
+        if incoming.is_end_stream() {
+            return (Self { incoming, guard: None }, None);
+        }
+        let watch = Rc::new(BodyWatch { fate: Cell::new(Fate::Whole), received: Cell::new(0) });
+        let guard = Guard {
+            clock: Rc::clone(clock),
+            alarm: clock.alarm(),
+            pause,
+            left: limit.unwrap_or(u64::MAX),
+            waiting: false,
+            watch: Rc::clone(&watch),
+        };
+        (Self { incoming, guard: Some(guard) }, Some(watch))
+    }
+}
+
+impl Guard {
+    fn received(&mut self, bytes: usize) -> Result<(), Fate> {
+        let bytes = bytes as u64;
+        self.waiting = false;
+        self.watch.received.set(self.watch.received.get() + bytes);
+        self.left = self.left.checked_sub(bytes).ok_or(Fate::TooLarge)?;
+        Ok(())
+    }
+
+    fn wait(&mut self, context: &Context<'_>) -> Result<(), Fate> {
+        if !self.waiting {
+            self.waiting = true;
+            self.clock.set(&self.alarm, self.pause);
+        } else if self.alarm.has_rung(&self.clock) {
+            return Err(Fate::Stalled);
+        }
+        self.alarm.register(context);
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
+        context: &Context<'_>,
+    ) -> Result<(), Fate> {
+        let judged = match polled {
+            Poll::Pending => self.wait(context),
+            Poll::Ready(Some(Ok(frame))) => self.received(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(_))) => Err(Fate::Broken),
+            Poll::Ready(None) => Ok(()),
+        };
+        judged.inspect_err(|fate| self.watch.fate.set(*fate))
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.clock.put_back(Rc::clone(&self.alarm));
+    }
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = Fate;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fate>>> {
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.incoming).poll_frame(context);
+        if let Some(guard) = &mut this.guard
+            && let Err(fate) = guard.judge(&polled, context)
+        {
+            return Poll::Ready(Some(Err(fate)));
+        }
+        polled.map_err(|_| Fate::Broken)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody").field("incoming", &self.incoming).finish_non_exhaustive()
+    }
+}
