@@ -12,6 +12,7 @@ pub mod engine;
 pub mod listener;
 pub mod tls;
 
+pub(crate) mod activity;
 pub(crate) mod connection;
 pub(crate) mod peer;
 

@@ -1,6 +1,6 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
-use super::{exchange::Exchange, upstream::pool::Lease};
+use super::{activity::Busy, exchange::Exchange, upstream::pool::Lease};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -15,6 +15,8 @@ pub(crate) struct Body {
     source: Source,
     /// Settles the request's accounts when the body ends or is dropped.
     exchange: Option<Exchange>,
+    /// Keeps the connection from counting as idle.
+    busy: Option<Busy>,
 }
 
 #[derive(Debug)]
@@ -26,22 +28,27 @@ enum Source {
 impl Body {
     /// Nothing.
     pub(crate) const fn empty() -> Self {
-        Self { source: Source::Whole(None), exchange: None }
+        Self { source: Source::Whole(None), exchange: None, busy: None }
     }
 
     /// These bytes.
     pub(crate) const fn full(bytes: Bytes) -> Self {
-        Self { source: Source::Whole(Some(bytes)), exchange: None }
+        Self { source: Source::Whole(Some(bytes)), exchange: None, busy: None }
     }
 
     /// What an endpoint sends. The connection goes back to its pool when the body has ended.
     pub(crate) const fn upstream(incoming: Incoming, lease: Lease) -> Self {
-        Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None }
+        Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None, busy: None }
     }
 
     /// Settles these accounts when the body has ended.
     pub(crate) fn settle(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);
+    }
+
+    /// Keeps the request going until the body has ended.
+    pub(crate) fn hold(&mut self, busy: Busy) {
+        self.busy = Some(busy);
     }
 }
 

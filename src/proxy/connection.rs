@@ -1,6 +1,7 @@
 //! One connection from a client: handshake, protocol, time-outs, and its end.
 
 use super::{
+    activity::Activity,
     body::Body,
     clock::{TimeIsUp, race},
     core::{Core, Phase, Registration},
@@ -15,7 +16,6 @@ use http::{Request, Response};
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
-    cell::Cell,
     convert::Infallible,
     future::Future,
     net::SocketAddr,
@@ -98,35 +98,15 @@ async fn respond(
     activity: &Rc<Activity>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let _busy = activity.begin();
+    let busy = activity.begin();
     let answer = AssertUnwindSafe(dispatch(Rc::clone(core), Rc::clone(peer), request));
-    Ok(answer.catch_unwind().await.unwrap_or_else(|_| {
+    let mut response = answer.catch_unwind().await.unwrap_or_else(|_| {
         core.metrics.panics.add(1);
         reply(&Failure::Misconfigured, ErrorStyle::default())
-    }))
-}
-
-/// What the requests of a connection are doing, for its time-outs.
-#[derive(Debug, Default)]
-struct Activity {
-    running: Cell<u32>,
-    begun: Cell<u64>,
-}
-
-struct Busy(Rc<Activity>);
-
-impl Activity {
-    fn begin(self: &Rc<Self>) -> Busy {
-        self.running.set(self.running.get() + 1);
-        self.begun.set(self.begun.get() + 1);
-        Busy(Rc::clone(self))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.running.set(self.0.running.get() - 1);
-    }
+    });
+    // The request lasts until its response has ended, however long that streams.
+    response.body_mut().hold(busy);
+    Ok(response)
 }
 
 /// A connection that can be asked to end after the requests that it has.
@@ -219,9 +199,9 @@ impl Watch<'_> {
 
     /// Sets the alarm for what the connection waits for now, if that has changed.
     fn note(&mut self) {
-        let begun = self.activity.begun.get();
+        let begun = self.activity.begun();
         let read = self.read.map_or(0, ReadCount::get);
-        let now = if self.activity.running.get() > 0 {
+        let now = if self.activity.running() > 0 {
             Waiting::Answer
         } else if matches!(self.waiting, Waiting::Idle(same) | Waiting::Head(same) if same == begun) && read > self.mark
         {
