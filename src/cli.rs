@@ -4,6 +4,7 @@ pub mod args;
 pub mod check;
 pub mod demo;
 pub mod explain;
+mod files;
 #[cfg(feature = "kubernetes")]
 pub mod preflight;
 pub mod welcome;

@@ -1,4 +1,60 @@
-//! PLACEHOLDER
-pub fn run(_: &super::args::ExplainArgs, _: &mut dyn std::io::Write) -> Result<u8, String> {
-    Err("x".into())
+//! `explain URL`: which rule of some files takes a request, where it goes, and why every other rule
+//! of its host does not take it.
+//!
+//! JSON, an object that only ever gains fields: `request` (`method`, `scheme`, `host`, `path` as it
+//! is matched, `query`), `status` (the answer of the gateway itself, absent where a backend
+//! answers), `reason` (why it answers itself), `allow` (the methods of a 405), `winner` (absent
+//! where no rule takes the request) and `losers`, both with `object`, `rule`, `name`, `file`,
+//! `line`, `host`, `pathType`, `path`; the winner also with `handler`, `captures`, `forwardedPath`
+//! and `backends` (`service`, `port`, `weight`, `share` in percent, `ready`, `endpoints`, and
+//! `invalid` with a reason word where it cannot be used); a loser with `why`; and `omitted`, how
+//! many more losers there are.
+
+mod answer;
+mod request;
+mod text;
+mod why;
+
+use super::{OutputForm, args::ExplainArgs, files::Files};
+use crate::{control::translate::Context, model::diagnostic::Severity};
+use answer::Answer;
+use request::Asked;
+use std::io::Write;
+
+/// The exit code where no rule takes the request.
+const NO_RULE: u8 = 1;
+
+/// Explains a request and writes the answer. Returns the exit code: 1 where no rule takes it.
+///
+/// # Errors
+///
+/// The request or a file cannot be read, or `out` cannot be written.
+pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, String> {
+    let asked = Asked::parse(&args.url, &args.method, &args.headers)?;
+    let context = Context {
+        class_name: args.class_name.clone(),
+        controller_name: args.controller_name.clone(),
+        ..Context::default()
+    };
+    let files = Files::read(&args.files, &context)?;
+    refuse_broken(&files)?;
+    let answer = Answer::of(&files, &asked);
+    let written = match args.output {
+        OutputForm::Text => text::write(&answer, out),
+        OutputForm::Json => {
+            serde_json::to_writer_pretty(&mut *out, &answer).map_err(std::io::Error::from).and_then(|()| writeln!(out))
+        }
+    };
+    written.map_err(|error| error.to_string())?;
+    Ok(if answer.winner.is_some() { 0 } else { NO_RULE })
 }
+
+/// An answer about half of the files would mislead.
+fn refuse_broken(files: &Files) -> Result<(), String> {
+    let errors = files.problems.iter().filter(|problem| problem.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
+pub use folder::files_in;
 pub use load::{Item, Loaded, load};
 pub use problem::Problem;
 
@@ -134,6 +135,16 @@ impl FolderSource {
             }
         }
     }
+}
+
+/// The objects of some files as changes, in the order of the files, and what is wrong with them
+/// together.
+#[must_use]
+pub fn join(loaded: &[Loaded]) -> (Vec<Change>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let items = loaded.iter().flat_map(|loaded| &loaded.items);
+    let changes = folder::Memory::default().changes(items, &mut problems);
+    (changes, problems)
 }
 
 /// One line per problem; a broken file keeps its last good version.

@@ -26,8 +26,12 @@ const FIRST: i64 = 946_684_800;
 pub(super) struct Folder {
     path: PathBuf,
     files: BTreeMap<PathBuf, File>,
-    known: BTreeMap<ObjectRef, Known>,
+    memory: Memory,
 }
+
+/// What was reported of every object.
+#[derive(Debug, Default)]
+pub(super) struct Memory(BTreeMap<ObjectRef, Known>);
 
 /// A file as it was when it was last read, and the objects of its last good version.
 #[derive(Debug, Default)]
@@ -46,8 +50,8 @@ struct Known {
 
 impl Folder {
     /// A folder of which nothing is known.
-    pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path, files: BTreeMap::new(), known: BTreeMap::new() }
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, files: BTreeMap::new(), memory: Memory::default() }
     }
 
     /// Where it is.
@@ -63,7 +67,8 @@ impl Folder {
         for path in paths {
             self.scan_file(path, &mut problems);
         }
-        let changes = self.changes(&mut problems);
+        let items = self.files.values().flat_map(|file| &file.items);
+        let changes = self.memory.changes(items, &mut problems);
         Ok((changes, problems))
     }
 
@@ -84,13 +89,20 @@ impl Folder {
             self.files.entry(path).or_default().items = items;
         }
     }
+}
 
-    fn changes(&mut self, problems: &mut Vec<Problem>) -> Vec<Change> {
-        let mut old = std::mem::take(&mut self.known);
+impl Memory {
+    /// How these objects differ from those before. Of two with the same name the first one counts.
+    pub(super) fn changes<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Item>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Change> {
+        let mut old = std::mem::take(&mut self.0);
         let mut changes = Vec::new();
-        for (item, created) in self.files.values().flat_map(|file| &file.items).zip(FIRST..) {
+        for (item, created) in items.zip(FIRST..) {
             let reference = item.object.reference();
-            if self.known.contains_key(&reference) {
+            if self.0.contains_key(&reference) {
                 problems.push(duplicate(item, &reference));
                 continue;
             }
@@ -102,7 +114,7 @@ impl Folder {
                     known
                 }
             };
-            self.known.insert(reference, known);
+            self.0.insert(reference, known);
         }
         changes.extend(old.into_keys().map(Change::Delete));
         changes
@@ -145,8 +157,12 @@ fn duplicate(item: &Item, object: &ObjectRef) -> Problem {
     }
 }
 
-/// The files that are read, by name.
-pub(super) fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files of a folder that are read, by name: *.yaml, *.yml and *.json, not hidden.
+///
+/// # Errors
+///
+/// The folder cannot be read.
+pub fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,0 +1,89 @@
+use super::*;
+use std::fs;
+
+const ROUTE: &str = "apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata:
+  name: web
+spec:
+  rules:
+  - matches:
+    - path: {type: RegularExpression, value: '('}
+    backends:
+    - service: web
+";
+const SERVICE: &str = "---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}]}
+";
+
+fn check_text(text: &str, output: OutputForm) -> (u8, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    fs::write(&path, text).unwrap();
+    let args = CheckArgs {
+        paths: vec![path],
+        output,
+        class_name: "paifang".to_owned(),
+        controller_name: "paifang.dev/ingress-controller".to_owned(),
+        in_cluster: false,
+        admin_url: None,
+    };
+    let mut out = Vec::new();
+    let code = run(&args, &mut out).unwrap();
+    (code, String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), ""))
+}
+
+#[test]
+fn an_error_of_translation_has_its_file_and_line() {
+    let (code, text) = check_text(&format!("{ROUTE}{SERVICE}"), OutputForm::Text);
+    assert_eq!(code, 1);
+    assert_eq!(
+        text,
+        "a.yaml:8: error: GatewayRoute default/web: spec.rules[0].matches[0].path.value: `(` cannot be used as a regular expression: unclosed group (UnsupportedValue)
+1 error, 0 warnings in 2 objects of 1 file
+"
+    );
+}
+
+#[test]
+fn a_service_that_may_be_elsewhere_is_only_warned_of() {
+    let (code, text) = check_text(&ROUTE.replace("'('", "/a"), OutputForm::Text);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.starts_with("a.yaml:10: warning: GatewayRoute default/web: spec.rules[0].backends[0].service"),
+        "{text}"
+    );
+    let (code, text) =
+        check_text(&format!("{}{}", ROUTE.replace("'('", "/a"), SERVICE.replace("web", "other")), OutputForm::Text);
+    assert_eq!(code, 1, "{text}");
+}
+
+#[test]
+fn the_json_is_an_array_of_findings() {
+    let (code, text) = check_text(&ROUTE.replace("rules", "rule"), OutputForm::Json);
+    assert_eq!(code, 1);
+    let findings: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(findings[0]["line"], 6);
+    assert_eq!(findings[0]["field"], "spec.rule");
+    assert_eq!(findings[0]["severity"], "error");
+    assert_eq!(findings[0]["reason"], "Invalid");
+    let (code, text) = check_text(&format!("{}{SERVICE}", ROUTE.replace("'('", "/a")), OutputForm::Json);
+    assert_eq!((code, text.as_str()), (0, "[]\n"));
+}
+
+#[test]
+fn an_ingress_is_checked_though_its_class_is_in_the_cluster() {
+    let ingress = "apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: a}
+spec:
+  ingressClassName: paifang
+  defaultBackend: {service: {name: none, port: {number: 80}}}
+";
+    let (code, text) = check_text(&format!("{ingress}{SERVICE}"), OutputForm::Text);
+    assert_eq!(code, 1);
+    assert!(text.contains("a.yaml:6: error: Ingress default/a: spec.defaultBackend.service.name"), "{text}");
+}

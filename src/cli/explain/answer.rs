@@ -1,0 +1,240 @@
+//! What becomes of a request, as a value that both outputs are made from.
+
+use super::{request::Asked, why};
+use crate::{
+    cli::files::Files,
+    control::endpoints::Endpoints,
+    model::{
+        rule::{BackendTarget, PathSafety, Rule},
+        snapshot::{RuleId, Snapshot},
+    },
+    table::{Ambiguity, Considered, Entry, Outcome, PathPattern, Table, Verdict},
+};
+use serde::Serialize;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// What becomes of a request.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    pub(super) request: Request,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) allow: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) winner: Option<Winner>,
+    pub(super) losers: Vec<Loser>,
+    pub(super) omitted: usize,
+}
+
+/// The request as it is matched.
+#[derive(Debug, Serialize)]
+pub(super) struct Request {
+    pub(super) method: String,
+    pub(super) scheme: String,
+    pub(super) host: String,
+    pub(super) path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) query: Option<String>,
+}
+
+/// One row of the table.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Row {
+    pub(super) object: String,
+    pub(super) rule: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) line: Option<usize>,
+    pub(super) host: String,
+    pub(super) path_type: &'static str,
+    pub(super) path: String,
+}
+
+/// The row that takes the request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Winner {
+    #[serde(flatten)]
+    pub(super) row: Row,
+    pub(super) handler: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) captures: BTreeMap<String, String>,
+    pub(super) forwarded_path: String,
+    pub(super) backends: Vec<Backend>,
+}
+
+/// A backend of the winner.
+#[derive(Debug, Serialize)]
+pub(super) struct Backend {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) port: Option<u16>,
+    pub(super) weight: u32,
+    pub(super) share: f64,
+    pub(super) ready: usize,
+    pub(super) endpoints: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) invalid: Option<&'static str>,
+}
+
+/// A row that does not take the request.
+#[derive(Debug, Serialize)]
+pub(super) struct Loser {
+    #[serde(flatten)]
+    pub(super) row: Row,
+    pub(super) why: String,
+}
+
+impl Answer {
+    /// Asks the table.
+    pub(super) fn of(files: &Files, asked: &Asked) -> Self {
+        let snapshot = &files.translation.snapshot;
+        let table = Table::build(snapshot.entries.clone());
+        let view = asked.view();
+        let explained = table.explain(&view);
+        let winner = explained.winner();
+        let (status, reason, allow) = own_answer(snapshot, asked, winner, table.find(&view));
+        Self {
+            request: Request {
+                method: asked.method.to_string(),
+                scheme: asked.scheme.clone(),
+                host: asked.host.clone(),
+                path: asked.path.clone(),
+                query: asked.query.clone(),
+            },
+            status,
+            reason,
+            allow,
+            winner: winner.map(|entry| describe_winner(files, asked, entry)),
+            losers: explained.considered.iter().filter_map(|row| describe_loser(files, row, winner)).collect(),
+            omitted: explained.omitted,
+        }
+    }
+}
+
+type Own = (Option<u16>, Option<String>, Vec<String>);
+
+/// What the gateway answers by itself, where it does not ask a backend.
+fn own_answer(snapshot: &Snapshot, asked: &Asked, winner: Option<&Entry<RuleId>>, outcome: Outcome<'_, RuleId>) -> Own {
+    let own = |status, reason: &str| (Some(status), Some(reason.to_owned()), Vec::new());
+    let Some(rule) = winner.and_then(|entry| snapshot.rules.get(entry.payload.index())) else {
+        return match outcome {
+            Outcome::MethodNotAllowed(methods) => {
+                let allow = methods.iter().map(ToString::to_string).collect();
+                (Some(405), Some("no rule takes this method".to_owned()), allow)
+            }
+            Outcome::NotFound | Outcome::Found(_) => own(404, "no rule takes this request"),
+        };
+    };
+    if let Some(ambiguity) = asked.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
+        return own(400, &format!("{ambiguity}, which pathSafety {:?} refuses", rule.path_safety));
+    }
+    if rule.redirect_to_https && asked.scheme == "http" {
+        return own(308, "plain HTTP is redirected to HTTPS");
+    }
+    match rule.broken {
+        Some(reason) => own(500, &format!("the rule cannot serve: {reason}")),
+        None => (None, None, Vec::new()),
+    }
+}
+
+fn permits(safety: PathSafety, ambiguity: Ambiguity) -> bool {
+    match safety {
+        PathSafety::Strict => false,
+        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
+        PathSafety::Raw => true,
+    }
+}
+
+fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>) -> Winner {
+    let rule = &files.translation.snapshot.rules[entry.payload.index()];
+    Winner {
+        row: describe(files, entry),
+        handler: format!("{:?}", rule.handler),
+        captures: captures(entry, &asked.path),
+        forwarded_path: forwarded_path(rule, entry, &asked.path),
+        backends: describe_backends(files, rule),
+    }
+}
+
+fn captures(entry: &Entry<RuleId>, path: &str) -> BTreeMap<String, String> {
+    let PathPattern::Template(template) = &entry.path else { return BTreeMap::new() };
+    let captures = template.captures(path);
+    let pairs = captures.iter().flat_map(|captures| captures.iter());
+    pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect()
+}
+
+fn forwarded_path(rule: &Rule, entry: &Entry<RuleId>, path: &str) -> String {
+    let PathPattern::Prefix(prefix) = &entry.path else { return path.to_owned() };
+    match path.strip_prefix(&**prefix).filter(|_| rule.trim_prefix) {
+        Some("") => "/".to_owned(),
+        Some(rest) => rest.to_owned(),
+        None => path.to_owned(),
+    }
+}
+
+fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
+    let snapshot = &files.translation.snapshot;
+    let mut endpoints = Endpoints::default();
+    drop(endpoints.cells(&files.cache, &snapshot.upstreams));
+    let total: u64 = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let describe = |backend: &crate::model::rule::Backend| {
+        let (port, invalid) = match &backend.target {
+            BackendTarget::Upstream(id) => (snapshot.upstreams.get(id.index()).map(|upstream| &upstream.port), None),
+            BackendTarget::Invalid(reason) => (None, Some(reason.as_str())),
+        };
+        let (ready, all) = port.map_or((0, 0), |port| endpoints.counts(port));
+        Backend {
+            service: port.map(|port| format!("{}/{}", port.namespace, port.service)),
+            port: port.map(|port| port.port),
+            weight: backend.weight,
+            share: share(backend.weight, total),
+            ready,
+            endpoints: all,
+            invalid,
+        }
+    };
+    rule.backends.iter().map(describe).collect()
+}
+
+/// In percent, to one decimal.
+fn share(weight: u32, total: u64) -> f64 {
+    if total == 0 {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "weights are at most a million")]
+    let percent = f64::from(weight) * 100.0 / total as f64;
+    (percent * 10.0).round() / 10.0
+}
+
+fn describe_loser(files: &Files, row: &Considered<'_, RuleId>, winner: Option<&Entry<RuleId>>) -> Option<Loser> {
+    match row.verdict {
+        Verdict::Won => None,
+        Verdict::Lost(reason) => {
+            Some(Loser { row: describe(files, row.entry), why: why::lost(row.entry, reason, winner) })
+        }
+    }
+}
+
+fn describe(files: &Files, entry: &Entry<RuleId>) -> Row {
+    let origin = &files.translation.snapshot.rules[entry.payload.index()].origin;
+    let place = files.place(&origin.object, &format!("spec.rules[{}]", origin.rule));
+    Row {
+        object: origin.object.to_string(),
+        rule: origin.rule,
+        name: origin.name.to_string(),
+        file: place.map(|(file, _)| file.to_owned()),
+        line: place.map(|(_, line)| line),
+        host: why::host(&entry.host),
+        path_type: entry.path.kind(),
+        path: why::path(&entry.path),
+    }
+}

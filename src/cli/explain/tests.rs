@@ -1,0 +1,129 @@
+use super::*;
+use std::{fs, path::PathBuf};
+use tempfile::TempDir;
+
+const FILES: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{name: http, port: 80}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}
+addressType: IPv4
+ports: [{name: http, port: 8080}]
+endpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2], conditions: {ready: false}}]
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: users}
+spec:
+  hostnames: [api.example.com]
+  rules:
+  - name: one
+    matches: [{path: {type: Template, value: "/users/{id}"}, methods: [GET]}]
+    backends: [{service: web, port: http, weight: 3}, {service: none, port: 80}]
+  - matches: [{path: {value: /users}}]
+    backends: [{service: web}]
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: shop}
+spec:
+  hostnames: [shop.example.com]
+  proxy: {trimPrefix: true}
+  tls: {redirect: true}
+  rules:
+  - matches: [{path: {value: /shop}, headers: [{name: x-a, value: b}]}]
+    backends: [{service: web}]
+  - matches: [{path: {value: /only-post}, methods: [POST]}]
+    backends: [{service: web}]
+"#;
+
+fn files() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.yaml"), FILES).unwrap();
+    folder
+}
+
+fn args(files: PathBuf, url: &str, method: &str, headers: &[&str], output: OutputForm) -> ExplainArgs {
+    ExplainArgs {
+        files: vec![files],
+        method: method.to_owned(),
+        headers: headers.iter().map(|header| (*header).to_owned()).collect(),
+        output,
+        class_name: "paifang".to_owned(),
+        controller_name: "paifang.dev/ingress-controller".to_owned(),
+        url: url.to_owned(),
+    }
+}
+
+fn explain(url: &str, method: &str, headers: &[&str]) -> (u8, String) {
+    let folder = files();
+    let mut out = Vec::new();
+    let code = run(&args(folder.path().to_owned(), url, method, headers, OutputForm::Text), &mut out).unwrap();
+    (code, String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), ""))
+}
+
+#[test]
+fn the_winner_its_backends_and_every_loser_are_told() {
+    let (code, text) = explain("http://api.example.com:8080/users/7", "GET", &[]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        text,
+        "GET http://api.example.com/users/7
+  taken by GatewayRoute default/users rule 0 (one), host api.example.com, Template /users/{id} at a.yaml:20, handler Http
+  captures id=7
+  reaches the backend as /users/7
+  75 % to Service default/web port 80, 1 of 2 endpoints ready
+  25 % to a backend that cannot be used (BackendNotFound): 500
+not taken by
+  GatewayRoute default/users rule 1, host api.example.com, PathPrefix /users at a.yaml:23: Template comes before PathPrefix
+"
+    );
+}
+
+#[test]
+fn what_the_gateway_answers_itself_is_told() {
+    let (code, text) = explain("shop.example.com/shop/items", "GET", &["X-A: b"]);
+    assert_eq!(code, 0);
+    assert!(text.contains("reaches the backend as /items"), "{text}");
+    assert!(text.contains("answers 308 itself"), "{text}");
+    let (code, text) = explain("https://shop.example.com/only-post", "GET", &[]);
+    assert_eq!(code, 1);
+    assert!(text.contains("answers 405 itself: no rule takes this method; it takes POST"), "{text}");
+    let (code, text) = explain("https://shop.example.com/shop", "GET", &[]);
+    assert_eq!(code, 1);
+    assert!(text.contains("answers 404 itself") && text.contains("the header x-a is not"), "{text}");
+    let (_, text) = explain("https://api.example.com/users/a%2Fb", "GET", &[]);
+    assert!(text.contains("answers 400 itself"), "{text}");
+}
+
+#[test]
+fn the_json_names_the_same() {
+    let folder = files();
+    let mut out = Vec::new();
+    let args = args(folder.path().to_owned(), "/users/7", "GET", &["Host: API.example.com:80"], OutputForm::Json);
+    assert_eq!(run(&args, &mut out), Ok(0));
+    let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(answer["request"]["host"], "api.example.com");
+    assert_eq!(answer["winner"]["object"], "GatewayRoute default/users");
+    assert_eq!(answer["winner"]["backends"][0]["service"], "default/web");
+    assert_eq!(answer["winner"]["backends"][1]["invalid"], "BackendNotFound");
+    assert_eq!(answer["losers"][0]["why"], "Template comes before PathPrefix");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let folder = files();
+    let run = |url: &str, headers: &[&str]| {
+        let args = args(folder.path().to_owned(), url, "GET", headers, OutputForm::Text);
+        super::run(&args, &mut Vec::new()).unwrap_err()
+    };
+    assert!(run("ftp://a/b", &[]).contains("is no URL"));
+    assert!(run("http://a b", &[]).contains("is no URL"));
+    assert!(run("http://a/", &["nothing"]).contains("is no header field"));
+    fs::write(folder.path().join("b.yaml"), "{").unwrap();
+    assert!(run("http://a/", &[]).contains("b.yaml:1: is no YAML"));
+}

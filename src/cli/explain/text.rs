@@ -1,0 +1,70 @@
+//! The answer for people.
+
+use super::answer::{Answer, Backend, Row, Winner};
+use std::io::{self, Write};
+
+/// Writes an answer.
+pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+    let request = &answer.request;
+    let query = request.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+    writeln!(out, "{} {}://{}{}{query}", request.method, request.scheme, request.host, request.path)?;
+    match &answer.winner {
+        Some(winner) => write_winner(winner, out)?,
+        None => writeln!(out, "  no rule takes it")?,
+    }
+    write_own(answer, out)?;
+    if !answer.losers.is_empty() {
+        writeln!(out, "not taken by")?;
+    }
+    for loser in &answer.losers {
+        writeln!(out, "  {}: {}", row(&loser.row), loser.why)?;
+    }
+    if answer.omitted > 0 {
+        writeln!(out, "  and {} more", answer.omitted)?;
+    }
+    Ok(())
+}
+
+fn write_own(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
+    let Some(status) = answer.status else { return Ok(()) };
+    write!(out, "  the gateway answers {status} itself: {}", answer.reason.as_deref().unwrap_or_default())?;
+    if !answer.allow.is_empty() {
+        write!(out, "; it takes {}", answer.allow.join(", "))?;
+    }
+    writeln!(out)
+}
+
+fn write_winner(winner: &Winner, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "  taken by {}, handler {}", row(&winner.row), winner.handler)?;
+    if !winner.captures.is_empty() {
+        let captures: Vec<_> = winner.captures.iter().map(|(field, value)| format!("{field}={value}")).collect();
+        writeln!(out, "  captures {}", captures.join(", "))?;
+    }
+    writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?;
+    for backend in &winner.backends {
+        writeln!(out, "  {}", describe(backend))?;
+    }
+    Ok(())
+}
+
+fn row(row: &Row) -> String {
+    let name = if row.name.is_empty() { String::new() } else { format!(" ({})", row.name) };
+    let place = match (&row.file, row.line) {
+        (Some(file), Some(line)) => format!(" at {}:{line}", file.display()),
+        _ => String::new(),
+    };
+    format!("{} rule {}{name}, host {}, {} {}{place}", row.object, row.rule, row.host, row.path_type, row.path)
+}
+
+fn describe(backend: &Backend) -> String {
+    match (&backend.service, backend.port, backend.invalid) {
+        (Some(service), Some(port), _) => format!(
+            "{} % to Service {service} port {port}, {} of {} endpoints ready",
+            backend.share, backend.ready, backend.endpoints
+        ),
+        (.., reason) => {
+            let reason = reason.unwrap_or_default();
+            format!("{} % to a backend that cannot be used ({reason}): 500", backend.share)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The files that a command is given, read and translated as the gateway would.
+
+use crate::{
+    control::{
+        cache::Cache,
+        change::{Change, Object},
+        translate::{Context, Translation, translate},
+        watch::file::{self, Item, Loaded, Problem},
+    },
+    model::diagnostic::{Kind, ObjectRef},
+};
+use k8s_openapi::{
+    api::networking::v1::{IngressClass, IngressClassSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Some files and what they become.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// How many there are.
+    pub(super) count: usize,
+    /// What is wrong with them as files.
+    pub(super) problems: Vec<Problem>,
+    /// What they become.
+    pub(super) translation: Translation,
+    /// The objects, with the endpoints behind their Services.
+    pub(super) cache: Cache,
+    places: HashMap<ObjectRef, Item>,
+}
+
+impl Files {
+    /// Reads files and folders. A folder means its own files, as for `kubectl apply -f`.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is named, or a folder cannot be read, or has no file to read.
+    pub(super) fn read(paths: &[PathBuf], context: &Context) -> Result<Self, String> {
+        let files = expand(paths)?;
+        let loaded: Vec<Loaded> = files.iter().map(|path| file::load(path)).collect();
+        let (changes, mut clashes) = file::join(&loaded);
+        let mut cache = Cache::default();
+        for change in changes {
+            cache.apply(change);
+        }
+        add_class(&mut cache, context);
+        let translation = translate(&cache, context);
+        let mut problems: Vec<Problem> = Vec::new();
+        let mut places = HashMap::new();
+        for Loaded { items, problems: found } in loaded {
+            problems.extend(found);
+            for item in items {
+                places.entry(item.object.reference()).or_insert(item);
+            }
+        }
+        problems.append(&mut clashes);
+        Ok(Self { count: files.len(), problems, translation, cache, places })
+    }
+
+    /// The file and line of a field of an object.
+    pub(super) fn place(&self, object: &ObjectRef, field: &str) -> Option<(&Path, usize)> {
+        self.places.get(object).map(|item| (item.file(), item.line(field)))
+    }
+
+    /// How many objects there are.
+    pub(super) fn objects(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether any object is of a kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.places.keys().any(|object| object.kind == kind)
+    }
+}
+
+fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+    if paths.is_empty() {
+        return Err("name the files or folders to read".to_owned());
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut found = file::files_in(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+        if found.is_empty() {
+            return Err(format!("{}: has no *.yaml, *.yml or *.json file", path.display()));
+        }
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+/// Files rarely hold the IngressClass that the chart installs. Where they hold none, the class of
+/// the gateway stands in for it, and for Ingresses without a class.
+fn add_class(cache: &mut Cache, context: &Context) {
+    if !cache.classes.is_empty() {
+        return;
+    }
+    let annotation = ("ingressclass.kubernetes.io/is-default-class".to_owned(), "true".to_owned());
+    let class = IngressClass {
+        metadata: ObjectMeta {
+            name: Some(context.class_name.clone()),
+            annotations: Some(BTreeMap::from([annotation])),
+            ..ObjectMeta::default()
+        },
+        spec: Some(IngressClassSpec { controller: Some(context.controller_name.clone()), parameters: None }),
+    };
+    cache.apply(Change::Upsert(Object::IngressClass(Arc::new(class))));
+}
