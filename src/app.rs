@@ -10,8 +10,6 @@ use crate::{
 use serving::{Serving, serve};
 use std::{fmt::Display, io::Write as _, process::ExitCode};
 
-/// Findings of `check`, or no rule in `explain`.
-const FINDINGS: u8 = 1;
 /// The process cannot start as it was told to.
 const USAGE: u8 = 2;
 
@@ -23,6 +21,8 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Serve(args) => start(Serving::cluster(*args)),
         Command::Standalone(args) => start(Serving::folder(*args)),
         Command::Demo(args) => start(Serving::demo(*args)),
+        #[cfg(feature = "kubernetes")]
+        Command::Check(args) if args.in_cluster => tool(|out| preflight(&args, out)),
         Command::Check(args) => tool(|out| check::run(&args, out)),
         Command::Explain(args) => tool(|out| explain::run(&args, out)),
         Command::Crds => tool(|out| crds(out).map(|()| 0)),
@@ -32,6 +32,24 @@ pub fn main(cli: Cli) -> ExitCode {
         }),
         Command::Version { output } => tool(|out| cli::version(output, out).map(|()| 0)),
     }
+}
+
+#[cfg(feature = "kubernetes")]
+fn preflight(args: &cli::args::CheckArgs, out: &mut dyn std::io::Write) -> Result<u8, String> {
+    let cluster = &args.cluster;
+    let options = cli::preflight::PreflightOptions {
+        kubeconfig: cluster.kubeconfig.clone(),
+        context: cluster.context.clone(),
+        watch: source::watch_settings(cluster),
+        pod_namespace: cluster.pod_namespace.clone(),
+        lease_name: cluster.lease_name.clone(),
+        publish_service: cluster.publish_service.clone(),
+        admin_url: args.admin_url.clone(),
+    };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(cli::preflight::preflight(&options, out)).map_err(|error| error.to_string())?;
+    Ok(outcome.exit_code())
 }
 
 fn crds(out: &mut dyn std::io::Write) -> std::io::Result<()> {
@@ -62,10 +80,4 @@ fn fail(error: &dyn Display) -> ExitCode {
     // Where standard error is closed there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "paifang: {error}");
     USAGE.into()
-}
-
-/// The exit code for findings.
-#[must_use]
-pub const fn findings(any: bool) -> u8 {
-    if any { FINDINGS } else { 0 }
 }

@@ -81,7 +81,7 @@ impl Serving {
     /// A cluster.
     #[cfg(feature = "kubernetes")]
     pub(super) fn cluster(args: crate::cli::args::ServeArgs) -> Self {
-        let watch = source::watch_settings(&args);
+        let watch = source::watch_settings(&args.cluster);
         let only = |names: Vec<Arc<str>>| Namespaces::Only(names.iter().map(ToString::to_string).collect());
         Self {
             http: args.http,

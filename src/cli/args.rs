@@ -87,6 +87,24 @@ pub struct ServeArgs {
     /// The listener for probes and metrics.
     #[arg(long, env = "PAIFANG_ADMIN", value_name = "ADDR:PORT", default_value = "[::]:8081")]
     pub admin: SocketAddr,
+    /// Addresses or host names that stand in the status of Ingresses.
+    #[arg(long, env = "PAIFANG_PUBLISH_ADDRESS", value_name = "ADDRESS,...", value_delimiter = ',')]
+    pub publish_address: Vec<String>,
+    /// The name of this pod.
+    #[arg(long, env = "PAIFANG_POD_NAME", value_name = "NAME")]
+    pub pod_name: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub cluster: ClusterArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub process: ProcessArgs,
+}
+
+/// The cluster, and what of it the gateway uses.
+#[cfg(feature = "kubernetes")]
+#[derive(Clone, Debug, Args)]
+pub struct ClusterArgs {
     /// Namespaces to watch; all when empty. With any, no cluster-wide rights are needed.
     #[arg(long, env = "PAIFANG_WATCH_NAMESPACES", value_name = "NAME,...", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
@@ -96,12 +114,6 @@ pub struct ServeArgs {
     /// The Service whose addresses stand in the status of Ingresses.
     #[arg(long, env = "PAIFANG_PUBLISH_SERVICE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
     pub publish_service: Option<(String, String)>,
-    /// Addresses or host names that stand in the status of Ingresses.
-    #[arg(long, env = "PAIFANG_PUBLISH_ADDRESS", value_name = "ADDRESS,...", value_delimiter = ',')]
-    pub publish_address: Vec<String>,
-    /// The name of this pod.
-    #[arg(long, env = "PAIFANG_POD_NAME", value_name = "NAME")]
-    pub pod_name: Option<String>,
     /// The namespace of this pod.
     #[arg(long, env = "PAIFANG_POD_NAMESPACE", value_name = "NAME", default_value = "default")]
     pub pod_namespace: String,
@@ -114,9 +126,6 @@ pub struct ServeArgs {
     /// A context of the kubeconfig.
     #[arg(long, env = "PAIFANG_CONTEXT", value_name = "NAME")]
     pub context: Option<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "the flags have their own")]
-    pub process: ProcessArgs,
 }
 
 /// Flags of `standalone`.
@@ -181,6 +190,10 @@ pub struct CheckArgs {
     /// Check the cluster that this pod runs in: the API, the CRD and the rights.
     #[arg(long, conflicts_with = "paths")]
     pub in_cluster: bool,
+    #[cfg(feature = "kubernetes")]
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub cluster: ClusterArgs,
     /// Also ask a gateway whether it is ready, by its admin address.
     #[arg(long, value_name = "URL", requires = "in_cluster")]
     pub admin_url: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::Wiring;
 use crate::{
-    cli::args::{ProcessArgs, ServeArgs},
+    cli::args::{ClusterArgs, ProcessArgs, ServeArgs},
     control::{
         leader::{Leader, LeaseSettings},
         status::{Publish, StatusInputs, StatusMetrics, StatusWriter},
@@ -28,16 +28,17 @@ pub(in crate::app) struct Running {
 
 /// Starts the watches, stands for election, and writes status when elected.
 pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wiring) -> Result<Running, String> {
-    let client =
-        client(args.kubeconfig.as_deref(), args.context.as_deref()).await.map_err(|error| error.to_string())?;
-    let settings = watch_settings(args);
+    let client = client(args.cluster.kubeconfig.as_deref(), args.cluster.context.as_deref())
+        .await
+        .map_err(|error| error.to_string())?;
+    let settings = watch_settings(&args.cluster);
     let watched = Arc::new(WatchMetrics::default());
     let sources = Sources::start(&client, &settings, &wiring.changes, &watched);
     let synced = follow_sync(sources.sync(), wiring.readiness);
     let pod_name = args.pod_name.clone().unwrap_or_else(|| "paifang".to_owned());
     let lease = LeaseSettings {
-        namespace: args.pod_namespace.clone(),
-        name: args.lease_name.clone(),
+        namespace: args.cluster.pod_namespace.clone(),
+        name: args.cluster.lease_name.clone(),
         pod_name: pod_name.clone(),
     };
     let leader = Leader::start(&client, &lease);
@@ -60,7 +61,7 @@ pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wirin
 }
 
 /// What the flags ask to watch.
-pub(in crate::app) fn watch_settings(args: &ServeArgs) -> WatchSettings {
+pub(in crate::app) fn watch_settings(args: &ClusterArgs) -> WatchSettings {
     let names =
         |list: &[String]| list.iter().filter(|name| !name.is_empty()).map(|name| name.as_str().into()).collect();
     let tls: Vec<Arc<str>> = names(&args.tls_namespaces);
@@ -73,7 +74,7 @@ pub(in crate::app) fn watch_settings(args: &ServeArgs) -> WatchSettings {
 }
 
 fn publish(args: &ServeArgs, client: &kube::Client) -> Publish {
-    if let Some((namespace, name)) = &args.publish_service {
+    if let Some((namespace, name)) = &args.cluster.publish_service {
         return Publish::Service(watch_named(client, namespace, name));
     }
     let addresses: Vec<_> = args.publish_address.iter().map(|address| address.as_str().into()).collect();

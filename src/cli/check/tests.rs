@@ -1,4 +1,6 @@
 use super::*;
+use crate::cli::{Cli, Command};
+use clap::Parser as _;
 use std::fs;
 
 const ROUTE: &str = "apiVersion: paifang.dev/v1alpha1
@@ -23,14 +25,9 @@ fn check_text(text: &str, output: OutputForm) -> (u8, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.yaml");
     fs::write(&path, text).unwrap();
-    let args = CheckArgs {
-        paths: vec![path],
-        output,
-        class_name: "paifang".to_owned(),
-        controller_name: "paifang.dev/ingress-controller".to_owned(),
-        in_cluster: false,
-        admin_url: None,
-    };
+    let output = format!("{output:?}").to_lowercase();
+    let command = ["paifang", "check", "--output", &output, path.to_str().unwrap()];
+    let Command::Check(args) = Cli::parse_from(command).command else { panic!("not a check") };
     let mut out = Vec::new();
     let code = run(&args, &mut out).unwrap();
     (code, String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), ""))

@@ -8,7 +8,7 @@ use crate::{
         rule::{BackendTarget, PathSafety, Rule},
         snapshot::{RuleId, Snapshot},
     },
-    table::{Ambiguity, Considered, Entry, Outcome, PathPattern, Table, Verdict},
+    table::{Ambiguity, Captures, Considered, Entry, Outcome, PathPattern, Table, Verdict},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, path::PathBuf};
@@ -168,7 +168,7 @@ fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>) -> Winne
 fn captures(entry: &Entry<RuleId>, path: &str) -> BTreeMap<String, String> {
     let PathPattern::Template(template) = &entry.path else { return BTreeMap::new() };
     let captures = template.captures(path);
-    let pairs = captures.iter().flat_map(|captures| captures.iter());
+    let pairs = captures.iter().flat_map(Captures::iter);
     pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect()
 }
 
