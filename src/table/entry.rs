@@ -72,7 +72,7 @@ impl PathPattern {
         pattern::anchored(text).map(Self::Regex)
     }
 
-    /// The kind, in the words of GatewayRoute.
+    /// The kind, in the words of `GatewayRoute`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paths {
     exact: HashMap<Arc<str>, Span>,
+    exact_lengths: Lengths,
     templates: Option<Box<Templates>>,
     regexes: Vec<(Regex, Span)>,
     prefixes: HashMap<Arc<str>, Span>,
@@ -31,7 +32,10 @@ impl Paths {
     /// Adds the entry at `index`. Entries must come in rank order.
     pub(super) fn insert(&mut self, path: &PathPattern, index: usize) {
         match path {
-            PathPattern::Exact(path) => self.exact.entry(Arc::clone(path)).or_default().push(index),
+            PathPattern::Exact(path) => {
+                self.exact_lengths.insert(path.len());
+                self.exact.entry(Arc::clone(path)).or_default().push(index);
+            }
             PathPattern::Template(template) => self.templates.get_or_insert_default().insert(template, index),
             PathPattern::Regex(regex) => self.insert_regex(regex, index),
             PathPattern::Prefix(prefix) => {
@@ -55,7 +59,8 @@ impl Paths {
 
     /// Offers the runs of entries that take the path, best first, until `take` takes one.
     pub(super) fn visit<T>(&self, path: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
-        if let Some(found) = self.exact.get(path).and_then(|span| take(*span)) {
+        let exact = self.exact_lengths.contains(path.len()).then(|| self.exact.get(path)).flatten();
+        if let Some(found) = exact.and_then(|span| take(*span)) {
             return Some(found);
         }
         if let Some(found) = self.templates.as_ref().and_then(|templates| templates.visit(path, take)) {

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 /// most [`MAX_SEGMENTS`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Trie {
-    literals: HashMap<Box<str>, Trie>,
+    literals: Literals,
     single: Option<Box<Trie>>,
     /// Templates that end here.
     ends: Span,
@@ -32,7 +32,7 @@ impl Trie {
         let mut segments = template.segments().iter();
         for segment in segments.by_ref() {
             node = match segment {
-                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Literal(text) => node.literals.child(text),
                 Segment::Single => node.single.get_or_insert_default(),
                 Segment::Rest => return node.insert_tail(segments.as_slice(), index),
             };
@@ -91,5 +91,50 @@ impl Tail {
             left = before;
             segment.takes(last)
         })
+    }
+}
+
+/// The most children that are compared one by one, which costs less than a hash.
+const FEW: usize = 3;
+
+/// Children by literal segment: a list while there are few of them, then a map.
+#[derive(Clone, Debug)]
+enum Literals {
+    Few(Vec<(Box<str>, Trie)>),
+    Many(HashMap<Box<str>, Trie>),
+}
+
+impl Default for Literals {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Literals {
+    fn get(&self, segment: &str) -> Option<&Trie> {
+        match self {
+            Self::Few(children) => children.iter().find(|(text, _)| **text == *segment).map(|(_, child)| child),
+            Self::Many(children) => children.get(segment),
+        }
+    }
+
+    /// The child for this segment, made if there is none.
+    fn child(&mut self, segment: &str) -> &mut Trie {
+        if let Self::Few(children) = self
+            && children.len() == FEW
+        {
+            *self = Self::Many(std::mem::take(children).into_iter().collect());
+        }
+        match self {
+            Self::Few(children) => {
+                let known = children.iter().position(|(text, _)| **text == *segment);
+                let index = known.unwrap_or_else(|| {
+                    children.push((segment.into(), Trie::default()));
+                    children.len() - 1
+                });
+                &mut children[index].1
+            }
+            Self::Many(children) => children.entry(segment.into()).or_default(),
+        }
     }
 }

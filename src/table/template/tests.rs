@@ -120,10 +120,8 @@ fn captures_and_segments_are_limited() {
 proptest! {
     #[test]
     fn no_input_panics(text in "[/a*{}=.:%2F;é]{0,24}", path in "[/a:.%2]{0,16}") {
-        if let Ok(template) = Template::parse(&text) {
-            if let Some(captures) = template.captures(&path) {
-                prop_assert_eq!(captures.iter().count(), template.fields().count());
-            }
+        if let Ok(template) = Template::parse(&text) && let Some(captures) = template.captures(&path) {
+            prop_assert_eq!(captures.iter().count(), template.fields().count());
         }
     }
 

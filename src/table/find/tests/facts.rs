@@ -55,6 +55,10 @@ fn more_specific_template_wins() {
         entry("two", "", "/a/{x}/{y}"),
         entry("literal", "", "/{v=a/b}"),
         entry("verb", "", "/a/{x=**}:go"),
+        entry("all", "", "/{x=**}"),
+        entry("all but one", "", "/{x=**}/{y}"),
+        entry("b", "", "/{x=b}"),
+        entry("below b", "", "/b/{x=**}"),
     ]);
     for (on, name) in [
         ("/a/b", "literal"),
@@ -65,6 +69,10 @@ fn more_specific_template_wins() {
         ("/a", "rest"),
         ("/a/b:go", "verb"),
         ("/a/b:stop", "single"),
+        ("/c/d", "all but one"),
+        ("/c/", "all"),
+        ("/b", "b"),
+        ("/b/c", "below b"),
     ] {
         check(&table, "h", on, name);
     }
