@@ -8,6 +8,7 @@ pub mod build;
 pub mod entry;
 pub mod explain;
 pub mod find;
+mod keyed;
 pub mod path;
 mod paths;
 pub mod pattern;
@@ -16,6 +17,7 @@ pub mod rank;
 mod span;
 pub mod swap;
 pub mod template;
+mod templates;
 mod trie;
 
 pub use build::Table;

@@ -2,12 +2,11 @@
 
 use super::{
     entry::{Entry, HostPattern},
+    keyed::Keyed,
     paths::Paths,
     rank::Rank,
-    span::{Lengths, Span},
+    span::Span,
 };
-use hashbrown::HashMap;
-use std::sync::Arc;
 
 /// The routing table. It never changes once it is built.
 #[derive(Clone, Debug)]
@@ -56,9 +55,8 @@ impl<P> Table<P> {
 /// The index of hosts.
 #[derive(Clone, Debug, Default)]
 struct Hosts {
-    exact: HashMap<Arc<str>, Paths>,
-    wildcards: HashMap<Arc<str>, Wildcards>,
-    wildcard_lengths: Lengths,
+    exact: Keyed<Paths>,
+    wildcards: Keyed<Wildcards>,
     any: Paths,
 }
 
@@ -72,16 +70,11 @@ struct Wildcards {
 impl Hosts {
     fn paths_of(&mut self, host: &HostPattern) -> &mut Paths {
         match host {
-            HostPattern::Exact(name) => self.exact.entry(Arc::clone(name)).or_default(),
-            HostPattern::WildcardLabel(suffix) => &mut self.wildcards_of(suffix).one_label,
-            HostPattern::Wildcard(suffix) => &mut self.wildcards_of(suffix).many_labels,
+            HostPattern::Exact(name) => self.exact.value(name),
+            HostPattern::WildcardLabel(suffix) => &mut self.wildcards.value(suffix).one_label,
+            HostPattern::Wildcard(suffix) => &mut self.wildcards.value(suffix).many_labels,
             HostPattern::Any => &mut self.any,
         }
-    }
-
-    fn wildcards_of(&mut self, suffix: &Arc<str>) -> &mut Wildcards {
-        self.wildcard_lengths.insert(suffix.len());
-        self.wildcards.entry(Arc::clone(suffix)).or_default()
     }
 
     /// Offers the paths of every pattern that takes the host, the most specific first.
@@ -99,8 +92,7 @@ impl Hosts {
         let dots = host.bytes().enumerate().filter(|(at, byte)| *byte == b'.' && *at > 0);
         let mut suffixes = dots.map(|(at, _)| (&host[..at], &host[at + 1..]));
         suffixes.find_map(|(labels, suffix)| {
-            let known = self.wildcard_lengths.contains(suffix.len());
-            let wildcards = known.then(|| self.wildcards.get(suffix)).flatten()?;
+            let wildcards = self.wildcards.get(suffix)?;
             let one_label = !labels.contains('.');
             let one = one_label.then(|| take(&wildcards.one_label)).flatten();
             one.or_else(|| take(&wildcards.many_labels))

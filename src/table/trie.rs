@@ -1,8 +1,8 @@
-//! The templates of one host and verb, as a trie of segments that is walked in rank order.
+//! Segments of templates as a trie that is walked in rank order.
 
 use super::{
     span::Span,
-    template::{MAX_SEGMENTS, Segment, Template},
+    template::{MAX_SEGMENTS, Segment},
 };
 use hashbrown::HashMap;
 
@@ -26,10 +26,10 @@ struct Tail {
 }
 
 impl Trie {
-    /// Adds the template of the entry at `index`. Entries must come in rank order.
-    pub(super) fn insert(&mut self, template: &Template, index: usize) {
+    /// Adds the segments of the entry at `index`. Entries must come in rank order.
+    pub(super) fn insert(&mut self, segments: &[Segment], index: usize) {
         let mut node = self;
-        let mut segments = template.segments().iter();
+        let mut segments = segments.iter();
         for segment in segments.by_ref() {
             node = match segment {
                 Segment::Literal(text) => node.literals.child(text),
@@ -51,31 +51,27 @@ impl Trie {
         }
     }
 
-    /// Offers the runs of entries whose template takes the path, best first, until `take` takes one.
-    pub(super) fn visit<T>(&self, path: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
-        self.descend(Some(path.strip_prefix('/')?), take)
-    }
-
-    /// `left` is the path after the slash of the next segment, `None` at its end.
-    fn descend<T>(&self, left: Option<&str>, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
+    /// Offers the runs of entries whose segments take what is left of a path, best first, until
+    /// `take` takes one. `left` starts behind a slash; it is `None` at the end of the path.
+    pub(super) fn visit<T>(&self, left: Option<&str>, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
         let below = match left {
-            Some(left) => self.descend_segment(left, take),
+            Some(left) => self.visit_segment(left, take),
             None if self.ends.is_empty() => None,
             None => take(self.ends),
         };
         below.or_else(|| self.tails.iter().filter(|tail| tail.takes(left)).find_map(|tail| take(tail.span)))
     }
 
-    fn descend_segment<T>(&self, left: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
+    fn visit_segment<T>(&self, left: &str, take: &mut impl FnMut(Span) -> Option<T>) -> Option<T> {
         let (segment, next) = match left.split_once('/') {
             Some((segment, next)) => (segment, Some(next)),
             None => (left, None),
         };
-        if let Some(found) = self.literals.get(segment).and_then(|node| node.descend(next, take)) {
+        if let Some(found) = self.literals.get(segment).and_then(|node| node.visit(next, take)) {
             return Some(found);
         }
         let single = self.single.as_ref().filter(|_| !segment.is_empty())?;
-        single.descend(next, take)
+        single.visit(next, take)
     }
 }
 
@@ -129,6 +125,7 @@ impl Literals {
             Self::Few(children) => {
                 let known = children.iter().position(|(text, _)| **text == *segment);
                 let index = known.unwrap_or_else(|| {
+                    children.reserve_exact(1);
                     children.push((segment.into(), Trie::default()));
                     children.len() - 1
                 });

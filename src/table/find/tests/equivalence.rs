@@ -84,6 +84,8 @@ fn any_request() -> impl Strategy<Value = Request> {
         (joined, true) if !joined.is_empty() => format!("/{joined}/"),
         (joined, _) => format!("/{joined}"),
     });
+    let not_rooted = select(vec!["", "a", "a/b", ":v", "*"]).prop_map(str::to_owned);
+    let paths = prop_oneof![9 => paths, 1 => not_rooted];
     let methods = vec![Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE];
     let queries = vec![None, Some("q=1"), Some("q=2&r"), Some("q=3&q=1"), Some("%71=%31")];
     let headers = vec![vec![], vec![("h", "1")], vec![("h", "2"), ("i", "1")], vec![("h", "3"), ("h", "1")]];
