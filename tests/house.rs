@@ -1,0 +1,215 @@
+//! House rules that a compiler does not check: who imports whom, the length of files, what may
+//! stand in them. A rule that fails names the file and the line.
+
+mod house {
+    pub(crate) mod imports;
+    pub(crate) mod source;
+}
+
+use house::{
+    imports::{Import, imports, names},
+    source::{Source, sources},
+};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+/// The most lines of code in one file, without blank lines, comments and tests.
+const LONGEST: usize = 400;
+
+/// Files that may be longer, each with the reason.
+const LONG: [(&str, &str); 0] = [];
+
+/// The largest file in the repository, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// The stages of the data path, each of which imports later ones and shared modules only.
+const STAGES: [&str; 10] =
+    ["engine", "listener", "tls", "connection", "dispatch", "admission", "handler", "balancer", "upstream", "reply"];
+
+/// What every stage of the data path may use: the state of a core, and values that travel along.
+const SHARED: [&str; 8] = ["access_log", "body", "clock", "context", "core", "error", "exchange", "install"];
+
+/// Crates of the outside world that the words of both paths do not name.
+const OUTSIDE: [&str; 5] = ["kube", "k8s_openapi", "hyper", "hyper_util", "tokio"];
+
+fn top(path: &[String]) -> &str {
+    path.first().map_or("", String::as_str)
+}
+
+fn all_imports(sources: &[Source]) -> Vec<(&Source, Import)> {
+    sources.iter().flat_map(|source| imports(source).into_iter().map(move |import| (source, import))).collect()
+}
+
+/// The imports that cross from one top-level module to another, but for the entry points.
+fn crossings(sources: &[Source]) -> Vec<(&str, String, String)> {
+    let modules: Vec<&str> = sources.iter().map(|source| top(&source.module)).collect();
+    all_imports(sources)
+        .into_iter()
+        .filter(|(source, import)| {
+            let (from, to) = (top(&source.module), top(&import.path));
+            !from.is_empty() && from != to && modules.contains(&to)
+        })
+        .map(|(source, import)| {
+            let place = format!("{}:{} imports crate::{}", source.file, import.line, import.path.join("::"));
+            (top(&source.module), top(&import.path).to_owned(), place)
+        })
+        .collect()
+}
+
+fn none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+}
+
+#[test]
+fn modules_import_in_one_direction() {
+    let may = |from: &str, to: &str| match from {
+        "control" => to != "proxy",
+        "proxy" => to != "control",
+        "table" | "resource" => false,
+        "model" => to == "table",
+        _ => true,
+    };
+    let sources = sources();
+    let wrong = crossings(&sources).into_iter().filter(|(from, to, _)| !may(from, to)).map(|(.., place)| place);
+    none(&wrong.collect::<Vec<_>>());
+}
+
+#[test]
+fn model_and_table_do_not_name_the_outside_world() {
+    let is_pure = |source: &&Source| matches!(top(&source.module), "model" | "table");
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(is_pure) {
+        for (name, line) in names(source) {
+            // The swap cell is where values cross to the cores.
+            let allowed = name == "tokio" && source.file == "src/table/swap.rs";
+            if OUTSIDE.contains(&name.as_str()) && !allowed {
+                wrong.push(format!("{}:{line} names {name}", source.file));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn top_level_modules_have_no_import_cycles() {
+    let sources = sources();
+    let crossings = crossings(&sources);
+    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, to, _) in &crossings {
+        edges.entry(from).or_default().push(to);
+    }
+    let reaches = |from: &str, to: &str| {
+        let (mut seen, mut next) = (vec![from], vec![from]);
+        while let Some(at) = next.pop() {
+            for step in edges.get(at).into_iter().flatten() {
+                if *step == to {
+                    return true;
+                }
+                if !seen.contains(step) {
+                    seen.push(step);
+                    next.push(step);
+                }
+            }
+        }
+        false
+    };
+    let in_cycle = crossings.iter().filter(|(from, to, _)| reaches(to, from));
+    none(&in_cycle.map(|(from, to, place)| format!("{from} <-> {to}: {place}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_stage_of_the_data_path_imports_later_stages_only() {
+    let sources = sources();
+    let stage = |name: &str| STAGES.iter().position(|stage| *stage == name);
+    let mut wrong = Vec::new();
+    for (source, import) in all_imports(&sources) {
+        let ([from, at, ..], [to, used, ..]) = (source.module.as_slice(), import.path.as_slice()) else { continue };
+        if from != "proxy" || to != "proxy" || at == used {
+            continue;
+        }
+        if let (Some(at), Some(used)) = (stage(at), stage(used))
+            && used < at
+        {
+            let path = import.path.join("::");
+            wrong.push(format!("{}:{} imports the earlier stage crate::{path}", source.file, import.line));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn every_module_of_the_data_path_is_a_stage_or_shared() {
+    let sources = sources();
+    let of_proxy = sources.iter().filter(|source| top(&source.module) == "proxy");
+    let unknown = of_proxy.filter(|source| {
+        let name = source.module.get(1).map_or("", String::as_str);
+        !name.is_empty() && !STAGES.contains(&name) && !SHARED.contains(&name)
+    });
+    none(&unknown.map(|source| format!("{}: name it in STAGES or SHARED", source.file)).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_are_short() {
+    let sources = sources();
+    let long = sources.iter().filter(|source| {
+        let lines = source.code.lines().filter(|line| !line.trim().is_empty()).count();
+        lines > LONGEST && !LONG.iter().any(|(file, _)| *file == source.file)
+    });
+    none(&long.map(|source| format!("{}: more than {LONGEST} lines of code", source.file)).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_module_says_what_it_owns_in_its_first_line() {
+    let sources = sources();
+    let silent = sources.iter().filter(|source| !source.text.starts_with("//! "));
+    none(&silent.map(|source| format!("{}:1 does not start with //!", source.file)).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    let mut wrong = Vec::new();
+    for source in &sources() {
+        for (index, (code, text)) in source.code.lines().zip(source.text.lines()).enumerate() {
+            let later = ["TODO", "FIXME", "XXX"].iter().find(|word| text.contains(**word));
+            // Tests are cut out of the code, and may unwrap.
+            let hasty = ["unwrap(", "todo!", "unimplemented!"].iter().find(|word| code.contains(**word));
+            if let Some(word) = later.or(hasty) {
+                wrong.push(format!("{}:{} has {word}", source.file, index + 1));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+/// The files of the repository, as git knows them.
+fn tracked() -> Vec<String> {
+    let git = Command::new("git").args(["ls-files", "-z"]).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let listed = git.expect("git must be there to list the files").stdout;
+    let files: Vec<String> =
+        listed.split(|byte| *byte == 0).map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    let files: Vec<String> = files.into_iter().filter(|name| !name.is_empty()).collect();
+    assert!(!files.is_empty(), "git lists no files");
+    files
+}
+
+#[test]
+fn no_file_names_a_path_of_somebodys_machine() {
+    let machine = regex::Regex::new(r"(^|[^A-Za-z0-9_.}/-])/(work|root|home)(/|[^A-Za-z0-9_/-]|$)").unwrap();
+    let mut wrong = Vec::new();
+    for name in &tracked() {
+        let Ok(bytes) = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)) else { continue };
+        for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+            if machine.is_match(line) {
+                wrong.push(format!("{name}:{}: {}", index + 1, line.trim()));
+            }
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn no_file_is_large() {
+    let size =
+        |name: &String| fs::metadata(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).map_or(0, |file| file.len());
+    let large = tracked().into_iter().filter(|name| size(name) > LARGEST);
+    none(&large.map(|name| format!("{name}: more than {LARGEST} bytes")).collect::<Vec<_>>());
+}
