@@ -1,7 +1,7 @@
 # The commands of the project. The work is done by cargo and by the scripts in tests/.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint fmt crds docs
+.PHONY: help run build test setup lint fmt crds manifests docs
 
 # The folder that `make run` serves.
 DIR ?= examples/quickstart
@@ -12,7 +12,7 @@ RUN_FEATURES ?= --no-default-features
 TIERS ?=
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## build and start the demo gateway on 127.0.0.1:8080, over the files in DIR
 	cargo run --locked --profile quick $(RUN_FEATURES) -- demo $(DIR)
@@ -33,7 +33,10 @@ fmt: ## format the sources
 	cargo fmt
 
 crds: ## write crds/ anew from the Rust types
-	cargo run --locked -- crds >crds/gatewayroutes.yaml
+	UPDATE=1 cargo test --locked --test crd the_published_crds_are_current
+
+manifests: crds ## write what is derived from the CRDs and the chart anew
+	tests/chart/render.sh
 
 docs: ## build the API documentation
 	cargo doc --locked --no-deps --document-private-items
