@@ -7,11 +7,13 @@ mod certs;
 mod cluster;
 mod echo;
 mod eventually;
-#[expect(dead_code, reason = "the tests of the gateway use it")]
 mod gateway;
 pub(crate) mod http;
 mod kubeconfig;
+pub(crate) mod objects;
 mod process;
+mod release;
+pub(crate) mod service;
 mod tools;
 
 pub(crate) use address::{pod_address, pod_address_v6};
@@ -20,5 +22,7 @@ pub(crate) use certs::Authority;
 pub(crate) use cluster::Cluster;
 pub(crate) use echo::Echo;
 pub(crate) use eventually::eventually;
-#[expect(unused_imports, reason = "the tests of the gateway use it")]
 pub(crate) use gateway::Gateway;
+pub(crate) use objects::{FOLLOW, Objects};
+pub(crate) use release::Release;
+pub(crate) use service::Backend;

@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 use super::{
     address::{API_SERVER, server_port},
     certs::{self, Authority},
-    eventually, kubeconfig,
+    Objects, eventually, kubeconfig,
     process::Process,
     tools,
 };
@@ -98,6 +98,17 @@ impl Cluster {
         let created =
             namespaces.create(&PostParams::default(), &namespace).await.expect("a namespace must be accepted");
         created.metadata.name.expect("a created object has a name")
+    }
+
+    /// The objects of `namespace`, as administrator.
+    pub(crate) async fn objects(&self, namespace: &str) -> Objects {
+        Objects::new(self.client().await, namespace)
+    }
+
+    /// The objects of a fresh namespace: see [`Cluster::namespace`].
+    pub(crate) async fn scratch(&self, purpose: &str) -> Objects {
+        let namespace = self.namespace(purpose).await;
+        self.objects(&namespace).await
     }
 
     /// A kubeconfig with a fresh token of a `ServiceAccount`, valid for an hour.

@@ -1,0 +1,117 @@
+//! The chart, installed by Helm as users do. No kubelet runs its pods: the tests start the binary
+//! with the arguments of the installed Deployment and the token of its `ServiceAccount`, so that
+//! every right that it uses was granted by the chart.
+
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Container};
+use kube::Api;
+use tokio::sync::OnceCell;
+
+use super::{Cluster, Gateway, Objects};
+
+/// The chart.
+pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/paifang");
+/// The name that the tests give a release, and so the chart to its objects.
+const NAME: &str = "paifang";
+
+/// An installed chart.
+pub(crate) struct Release {
+    cluster: &'static Cluster,
+    namespace: String,
+}
+
+impl Release {
+    /// The release with default values that the tests of the shared cluster share, with a gateway
+    /// of its own that runs until the tests end.
+    pub(crate) async fn shared() -> &'static (Self, Gateway) {
+        static SHARED: OnceCell<(Release, Gateway)> = OnceCell::const_new();
+        SHARED
+            .get_or_init(|| async {
+                let release = Self::install(Cluster::shared().await, "paifang-system", &[]).await;
+                let mut gateway = release.start("paifang-0", &[]).await;
+                gateway.ready().await;
+                (release, gateway)
+            })
+            .await
+    }
+
+    /// A release in the shared cluster that serves a class of its own, which is also the name of
+    /// its namespace. The shared release has brought the CRD.
+    pub(crate) async fn of_own_class(purpose: &str, values: &[&str]) -> Self {
+        let (shared, _) = Self::shared().await;
+        let namespace = shared.cluster.namespace(purpose).await;
+        let class = format!("className={namespace}");
+        let fixed = ["crds.install=false", class.as_str()];
+        Self::install(shared.cluster, &namespace, &[&fixed[..], values].concat()).await
+    }
+
+    /// `helm install` with these values into a namespace that Helm makes if there is none.
+    pub(crate) async fn install(cluster: &'static Cluster, namespace: &str, values: &[&str]) -> Self {
+        let release = Self { cluster, namespace: namespace.to_owned() };
+        release.helm("install", &["--create-namespace"], values).await;
+        release
+    }
+
+    /// `helm upgrade` to these values.
+    pub(crate) async fn upgrade(&self, values: &[&str]) {
+        self.helm("upgrade", &[], values).await;
+    }
+
+    async fn helm(&self, verb: &str, flags: &[&str], values: &[&str]) {
+        let mut args = vec![verb, NAME, CHART, "--namespace", &self.namespace, "--wait=hookOnly"];
+        args.extend(flags);
+        args.extend(values.iter().flat_map(|value| ["--set", value]));
+        self.cluster.helm(&args).await;
+    }
+
+    /// Its namespace, which is also the class that [`Release::of_own_class`] gives it.
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// What lies in its namespace.
+    pub(crate) async fn objects(&self) -> Objects {
+        self.cluster.objects(&self.namespace).await
+    }
+
+    /// Starts the binary as the pod `pod` of the installed Deployment; `more` follows its
+    /// arguments. Only the listeners are moved to free ports.
+    pub(crate) async fn start(&self, pod: &str, more: &[&str]) -> Gateway {
+        let deployments: Api<Deployment> = Api::namespaced(self.cluster.client().await, &self.namespace);
+        let deployment = deployments.get(NAME).await.expect("the chart must have made a Deployment");
+        let template = deployment.spec.expect("a Deployment has a spec").template.spec.expect("a pod has a spec");
+        let account = template.service_account_name.expect("the chart must name its ServiceAccount");
+        let container = template.containers.into_iter().next().expect("the chart must have a container");
+        let kubeconfig = self.cluster.service_account_kubeconfig(&self.namespace, &account).await;
+        let mut args = free_ports(&container);
+        args.push(format!("--kubeconfig={}", kubeconfig.display()));
+        args.extend(more.iter().map(|&arg| arg.to_owned()));
+        let variables = self.variables(&container, pod);
+        Gateway::start(&borrow(&args), &variables).await
+    }
+
+    /// What the downward API would set.
+    fn variables<'a>(&'a self, container: &'a Container, pod: &'a str) -> Vec<(&'a str, &'a str)> {
+        let field = |variable: &'a k8s_openapi::api::core::v1::EnvVar| {
+            let source = variable.value_from.as_ref()?.field_ref.as_ref()?;
+            match source.field_path.as_str() {
+                "metadata.name" => Some((variable.name.as_str(), pod)),
+                "metadata.namespace" => Some((variable.name.as_str(), self.namespace.as_str())),
+                other => panic!("the tests do not know the field {other}"),
+            }
+        };
+        container.env.iter().flatten().filter_map(field).collect()
+    }
+}
+
+/// The container's arguments with every listener on a free port.
+fn free_ports(container: &Container) -> Vec<String> {
+    let move_listener = |arg: &String| match arg.split_once('=') {
+        Some((flag @ ("--http" | "--https" | "--admin"), _)) => format!("{flag}=[::]:0"),
+        _ => arg.clone(),
+    };
+    container.args.iter().flatten().map(move_listener).collect()
+}
+
+fn borrow(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
