@@ -7,22 +7,27 @@ mod certs;
 mod cluster;
 mod echo;
 mod eventually;
+pub(crate) mod expect;
 mod gateway;
 pub(crate) mod http;
+pub(crate) mod https;
 mod kubeconfig;
+mod load;
 pub(crate) mod objects;
 mod process;
 mod release;
 pub(crate) mod service;
+mod switch;
 mod tools;
 
 pub(crate) use address::{pod_address, pod_address_v6};
-#[expect(unused_imports, reason = "the tests of TLS use it")]
 pub(crate) use certs::Authority;
 pub(crate) use cluster::Cluster;
 pub(crate) use echo::Echo;
 pub(crate) use eventually::eventually;
 pub(crate) use gateway::Gateway;
+pub(crate) use load::Load;
 pub(crate) use objects::{FOLLOW, Objects};
 pub(crate) use release::Release;
 pub(crate) use service::Backend;
+pub(crate) use switch::Switch;

@@ -4,5 +4,7 @@
 //! this tier out.
 
 mod cluster;
+mod crd;
+mod endpoints;
 mod harness;
 mod routes;

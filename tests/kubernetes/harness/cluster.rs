@@ -128,12 +128,24 @@ impl Cluster {
 
     /// Runs kubectl as administrator and returns what it printed; panics when it fails.
     pub(crate) async fn kubectl(&self, args: &[&str]) -> String {
-        self.run("PAIFANG_KUBECTL", args).await
+        tools::run(&mut self.command("PAIFANG_KUBECTL", args)).await
+    }
+
+    /// Runs kubectl as administrator and returns its complaint; panics when it succeeds.
+    pub(crate) async fn kubectl_refused(&self, args: &[&str]) -> String {
+        tools::run_refused(&mut self.command("PAIFANG_KUBECTL", args)).await
+    }
+
+    /// A file with `content` that goes with the cluster.
+    pub(crate) fn scratch_file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, content).expect("the folder must be writable");
+        path
     }
 
     /// Runs Helm as administrator and returns what it printed; panics when it fails.
     pub(crate) async fn helm(&self, args: &[&str]) -> String {
-        self.run("PAIFANG_HELM", args).await
+        tools::run(&mut self.command("PAIFANG_HELM", args)).await
     }
 
     /// Ends the API server at once, as `kill -9` does. Its data stays in etcd.
@@ -155,11 +167,11 @@ impl Cluster {
         .await;
     }
 
-    async fn run(&self, tool: &str, args: &[&str]) -> String {
+    fn command(&self, tool: &str, args: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(tools::path(tool));
         // Helm and kubectl keep caches in the home folder, which is not the tests' to write to.
         command.env("KUBECONFIG", self.kubeconfig()).env("HOME", self.folder.path()).args(args);
-        tools::run(&mut command).await
+        command
     }
 
     fn file(&self, name: &str) -> PathBuf {

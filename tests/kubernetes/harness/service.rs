@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Echo, Objects, pod_address, pod_address_v6};
 
 /// The port on which the pods of a Service listen, as their addresses are their own.
-const POD_PORT: u16 = 8080;
+pub(crate) const POD_PORT: u16 = 8080;
 
 /// Pods behind one `EndpointSlice` of the same name as their Service.
 pub(crate) struct Backend {

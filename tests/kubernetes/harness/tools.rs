@@ -16,3 +16,10 @@ pub(crate) async fn run(command: &mut Command) -> String {
     assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("the output must be UTF-8")
 }
+
+/// Runs `command` to its end and returns its complaint; panics when it succeeds.
+pub(crate) async fn run_refused(command: &mut Command) -> String {
+    let output = command.output().await.unwrap_or_else(|error| panic!("{command:?} must start: {error}"));
+    assert!(!output.status.success(), "{command:?} must fail");
+    String::from_utf8(output.stderr).expect("the complaint must be UTF-8")
+}
