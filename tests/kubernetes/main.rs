@@ -8,3 +8,5 @@ mod crd;
 mod endpoints;
 mod harness;
 mod routes;
+mod status;
+mod tls;
