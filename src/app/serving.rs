@@ -250,15 +250,19 @@ async fn stop_signal() -> std::io::Result<bool> {
 }
 
 /// Drains; a second Ctrl-C ends it at once.
-async fn drain(engine: Engine, source: Running, fast: bool) {
+async fn drain(engine: Engine, mut source: Running, fast: bool) {
     let interrupted = async {
         match signal(SignalKind::interrupt()) {
             Ok(mut interrupt) => interrupt.recv().await,
             Err(_) => std::future::pending().await,
         }
     };
+    let drained = async {
+        tokio::join!(engine.drain(fast), source.leave());
+        source.stop().await;
+    };
     tokio::select! {
-        () = engine.drain(fast) => source.stop().await,
+        () = drained => {}
         _ = interrupted => tracing::warn!("interrupted again: stopping at once"),
     }
 }

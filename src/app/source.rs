@@ -74,7 +74,16 @@ impl Running {
         }
     }
 
-    /// Lets go of what others wait for.
+    /// Lets go of what other replicas wait for.
+    pub(super) async fn leave(&mut self) {
+        match self {
+            Self::Folder(_) => {}
+            #[cfg(feature = "kubernetes")]
+            Self::Cluster(running) => running.leave().await,
+        }
+    }
+
+    /// Ends what is left, once nobody is served any more.
     pub(super) async fn stop(self) {
         match self {
             Self::Folder(_) => {}

@@ -22,7 +22,8 @@ const SOURCES: &str = "sources";
 pub(in crate::app) struct Running {
     sources: Sources,
     status: StatusWriter,
-    leader: Leader,
+    /// Until this replica leaves.
+    leader: Option<Leader>,
     synced: watch::Receiver<bool>,
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wirin
     );
     wiring.metrics.watch_errors.read(watch_readings(&watched));
     wiring.metrics.status_writes.read(status_readings(&written));
-    Ok(Running { sources, status, leader, synced })
+    Ok(Running { sources, status, leader: Some(leader), synced })
 }
 
 /// What the flags ask to watch.
@@ -151,10 +152,17 @@ impl Running {
         self.synced.clone()
     }
 
-    /// Stops writing, then gives the Lease back, so that another replica goes on at once.
-    pub(super) async fn stop(self) {
+    /// Gives the Lease back, so that another replica writes status while this one drains. The
+    /// watches go on: requests that are still taken go to the newest endpoints.
+    pub(super) async fn leave(&mut self) {
+        if let Some(leader) = self.leader.take() {
+            leader.stop().await;
+        }
+    }
+
+    pub(super) async fn stop(mut self) {
+        self.leave().await;
         self.status.stop().await;
-        self.leader.stop().await;
         self.sources.stop().await;
     }
 }
