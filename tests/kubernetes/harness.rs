@@ -21,7 +21,7 @@ mod switch;
 mod tools;
 
 pub(crate) use address::{pod_address, pod_address_v6};
-pub(crate) use certs::Authority;
+pub(crate) use certs::{Authority, tls_secret};
 pub(crate) use cluster::Cluster;
 pub(crate) use echo::Echo;
 pub(crate) use eventually::eventually;

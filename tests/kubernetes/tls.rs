@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Authority, Backend, Cluster, FOLLOW, Gateway, Objects, Release, eventually, https, objects::to_service,
+    Authority, Backend, Cluster, FOLLOW, Gateway, Objects, Release, eventually, https, objects::to_service, tls_secret,
 };
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn certificate_comes_and_is_rotated_without_a_restart() {
     shows(gateway, host, &authority, &second).await;
 
     // A broken Secret is told of, and the certificate that worked goes on being served.
-    objects.apply(secret("rotated-tls", "not a certificate", "not a key")).await;
+    objects.apply(tls_secret("rotated-tls", "not a certificate", "not a key")).await;
     let broken = objects.condition("rotated", "ResolvedRefs", "False", "InvalidCertificateRef").await;
     assert!(broken.message.contains("tls.crt"), "{}", broken.message);
     shows(gateway, host, &authority, &second).await;
@@ -93,16 +93,6 @@ fn with_secret(host: &str, service: &str, secret: &str) -> Value {
 /// Writes a Secret with a fresh certificate for `host`, and returns that.
 async fn write_secret(objects: &Objects, name: &str, authority: &Authority, host: &str) -> String {
     let (certificate, key) = authority.issue(&[host]);
-    objects.apply(secret(name, &certificate, &key)).await;
+    objects.apply(tls_secret(name, &certificate, &key)).await;
     certificate
-}
-
-pub(crate) fn secret(name: &str, certificate: &str, key: &str) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name},
-        "type": "kubernetes.io/tls",
-        "stringData": {"tls.crt": certificate, "tls.key": key},
-    })
 }

@@ -4,6 +4,7 @@
 use std::{fs, path::Path};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use serde_json::{Value, json};
 
 /// A certificate authority of a test.
 #[derive(Debug)]
@@ -55,6 +56,17 @@ pub(crate) fn write_server_files(folder: &Path, authority: &Authority, server: &
     ] {
         fs::write(folder.join(name), content).expect("the folder must be writable");
     }
+}
+
+/// A Secret with a certificate and its key.
+pub(crate) fn tls_secret(name: &str, certificate: &str, key: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": "kubernetes.io/tls",
+        "stringData": {"tls.crt": certificate, "tls.key": key},
+    })
 }
 
 fn key() -> KeyPair {
