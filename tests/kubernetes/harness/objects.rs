@@ -52,6 +52,11 @@ impl Objects {
         apply_by(&Api::all_with(self.client.clone(), &resource(&object)), &object).await
     }
 
+    /// Creates or changes a namespaced object, or says why it is refused.
+    pub(crate) async fn try_apply(&self, object: &Value) -> Result<DynamicObject, Error> {
+        try_apply_by(&self.api(object), object).await
+    }
+
     /// Creates a namespaced object, or says why it is refused.
     pub(crate) async fn create(&self, object: &Value) -> Result<DynamicObject, Error> {
         self.api(object).create(&PostParams::default(), &dynamic(object)).await
@@ -142,9 +147,11 @@ pub(crate) fn conditions(object: &DynamicObject) -> Vec<Condition> {
 }
 
 async fn apply_by(api: &Api<DynamicObject>, object: &Value) -> DynamicObject {
-    let params = PatchParams::apply("tests").force();
-    let applied = api.patch(name(object), &params, &Patch::Apply(object)).await;
-    applied.unwrap_or_else(|error| panic!("{object} must be accepted: {error}"))
+    try_apply_by(api, object).await.unwrap_or_else(|error| panic!("{object} must be accepted: {error}"))
+}
+
+async fn try_apply_by(api: &Api<DynamicObject>, object: &Value) -> Result<DynamicObject, Error> {
+    api.patch(name(object), &PatchParams::apply("tests").force(), &Patch::Apply(object)).await
 }
 
 fn name(object: &Value) -> &str {

@@ -2,7 +2,7 @@
 //! with the arguments of the installed Deployment and the token of its `ServiceAccount`, so that
 //! every right that it uses was granted by the chart.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Container};
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::{Container, EnvVar}};
 use kube::Api;
 use tokio::sync::OnceCell;
 
@@ -51,9 +51,9 @@ impl Release {
         release
     }
 
-    /// `helm upgrade` to these values.
+    /// `helm upgrade` with these values changed.
     pub(crate) async fn upgrade(&self, values: &[&str]) {
-        self.helm("upgrade", &[], values).await;
+        self.helm("upgrade", &["--reuse-values"], values).await;
     }
 
     async fn helm(&self, verb: &str, flags: &[&str], values: &[&str]) {
@@ -76,6 +76,11 @@ impl Release {
     /// Starts the binary as the pod `pod` of the installed Deployment; `more` follows its
     /// arguments. Only the listeners are moved to free ports.
     pub(crate) async fn start(&self, pod: &str, more: &[&str]) -> Gateway {
+        self.prepare(pod, more).await.start().await
+    }
+
+    /// The same without starting it, for when the API server is to be dead by then.
+    pub(crate) async fn prepare(&self, pod: &str, more: &[&str]) -> Prepared {
         let deployments: Api<Deployment> = Api::namespaced(self.cluster.client().await, &self.namespace);
         let deployment = deployments.get(NAME).await.expect("the chart must have made a Deployment");
         let template = deployment.spec.expect("a Deployment has a spec").template.spec.expect("a pod has a spec");
@@ -85,21 +90,36 @@ impl Release {
         let mut args = free_ports(&container);
         args.push(format!("--kubeconfig={}", kubeconfig.display()));
         args.extend(more.iter().map(|&arg| arg.to_owned()));
-        let variables = self.variables(&container, pod);
-        Gateway::start(&borrow(&args), &variables).await
+        Prepared { args, variables: self.variables(&container, pod) }
     }
 
     /// What the downward API would set.
-    fn variables<'a>(&'a self, container: &'a Container, pod: &'a str) -> Vec<(&'a str, &'a str)> {
-        let field = |variable: &'a k8s_openapi::api::core::v1::EnvVar| {
+    fn variables(&self, container: &Container, pod: &str) -> Vec<(String, String)> {
+        let field = |variable: &EnvVar| {
             let source = variable.value_from.as_ref()?.field_ref.as_ref()?;
-            match source.field_path.as_str() {
-                "metadata.name" => Some((variable.name.as_str(), pod)),
-                "metadata.namespace" => Some((variable.name.as_str(), self.namespace.as_str())),
+            let value = match source.field_path.as_str() {
+                "metadata.name" => pod,
+                "metadata.namespace" => &self.namespace,
                 other => panic!("the tests do not know the field {other}"),
-            }
+            };
+            Some((variable.name.clone(), value.to_owned()))
         };
         container.env.iter().flatten().filter_map(field).collect()
+    }
+}
+
+/// A command line of the chart's, ready to be run.
+pub(crate) struct Prepared {
+    args: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Prepared {
+    /// Runs it.
+    pub(crate) async fn start(&self) -> Gateway {
+        let args: Vec<_> = self.args.iter().map(String::as_str).collect();
+        let variables: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Gateway::start(&args, &variables).await
     }
 }
 
@@ -110,8 +130,4 @@ fn free_ports(container: &Container) -> Vec<String> {
         _ => arg.clone(),
     };
     container.args.iter().flatten().map(move_listener).collect()
-}
-
-fn borrow(args: &[String]) -> Vec<&str> {
-    args.iter().map(String::as_str).collect()
 }
