@@ -112,6 +112,7 @@ fn find(core: &Core, peer: &Peer, table: &Installed, request: &Request<Incoming>
     let found = match table.generation().table.find(&view) {
         Outcome::Found(found) => found,
         Outcome::MethodNotAllowed(methods) => return Err(Failure::MethodNotAllowed(methods)),
+        Outcome::NotFound if table.is_empty() => return Err(Failure::NotStarted),
         Outcome::NotFound => return Err(Failure::NoRoute),
     };
     let (rule, prefix, ambiguity) = (*found.payload, found.prefix_len, normalised.ambiguity);

@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     BodyBroken,
     /// A tunnel was asked for.
     ConnectRefused,
+    /// There are no rules yet: the sources have not told all that they have.
+    NotStarted,
     /// No rule takes the request.
     NoRoute,
     /// Rules take the path, but not the method; these are the methods that they take.
@@ -54,6 +56,7 @@ impl Failure {
             Self::BodyStalled => "body_stalled",
             Self::BodyBroken => "body_broken",
             Self::ConnectRefused => "connect_refused",
+            Self::NotStarted => "not_started",
             Self::NoRoute => "no_route",
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::HttpsRequired(_) => "https_required",

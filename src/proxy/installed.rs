@@ -28,6 +28,11 @@ impl Installed {
         Self { generation, stats: Vec::new(), unrouted: routes.unrouted() }
     }
 
+    /// Whether no table was installed yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.generation.number == 0
+    }
+
     pub(crate) fn new(generation: Arc<Numbered<Generation>>, routes: &Routes) -> Self {
         let rules = &generation.value.snapshot.rules;
         let stats = rules.iter().map(|rule| routes.of(&rule.origin.object)).collect();

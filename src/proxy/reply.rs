@@ -57,6 +57,9 @@ fn tell(failure: &Failure) -> Told {
         Failure::ConnectRefused => {
             told(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "This gateway does not open tunnels (CONNECT).")
         }
+        Failure::NotStarted => {
+            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This gateway does not know its routes yet.")
+        }
         Failure::NoRoute => told(StatusCode::NOT_FOUND, "NotFound", "No route takes this request."),
         Failure::MethodNotAllowed(_) => {
             told(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "No route takes this method for this path.")
@@ -112,7 +115,7 @@ fn add_headers(response: &mut Response<Body>, failure: &Failure) {
                 headers.insert(LOCATION, address);
             }
         }
-        Failure::NoEndpoint => {
+        Failure::NotStarted | Failure::NoEndpoint => {
             headers.insert(RETRY_AFTER, RETRY_SECONDS);
         }
         // What is left of the request on the wire cannot be trusted to end where it should.
