@@ -122,7 +122,11 @@ fn limit_cases() -> Vec<(&'static str, Value, &'static str)> {
         ("spec.rules", json!({"rules": rules}), "must have at most 16 items"),
         ("spec.proxy.dialTimeout", with("proxy", json!({"dialTimeout": "5 seconds"})), "should match"),
         ("spec.balancing.strategy", with("balancing", json!({"strategy": "Best"})), "Unsupported value"),
-        ("spec.tls.hsts.maxAgeSeconds", with("tls", json!({"hsts": {"maxAgeSeconds": -1}})), "greater than or equal to 0"),
+        (
+            "spec.tls.hsts.maxAgeSeconds",
+            with("tls", json!({"hsts": {"maxAgeSeconds": -1}})),
+            "greater than or equal to 0",
+        ),
         ("spec.rules[0].pathSafety", one(json!({"pathSafety": "Loose"})), "Unsupported value"),
         ("spec.rules[0].name", one(json!({"name": "Not A Name"})), "should match"),
         ("spec.rules[0].matches[0].methods[0]", one(json!({"matches": [{"methods": ["get"]}]})), "should match"),

@@ -106,7 +106,9 @@ async fn pod(objects: &Objects, name: &str) -> Echo {
 async fn set_ready(objects: &Objects, name: &str, ready: bool) {
     let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
     let status = json!({"conditions": [condition]});
-    objects.patch_status(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "status": status})).await;
+    objects
+        .patch_status(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "status": status}))
+        .await;
 }
 
 async fn slices(objects: &Objects) -> Vec<EndpointSlice> {

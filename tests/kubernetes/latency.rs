@@ -56,7 +56,10 @@ async fn edits_cost_no_request() {
     }
 
     let (sent, failures) = load.finish().await;
-    println!("edits: {} of {sent} requests failed while a route and its endpoints were edited {edits} times", failures.len());
+    println!(
+        "edits: {} of {sent} requests failed while a route and its endpoints were edited {edits} times",
+        failures.len()
+    );
     assert_eq!(failures, Vec::<String>::new());
     assert!(edits > 20, "{edits} edits are too few to prove anything");
 }

@@ -34,9 +34,7 @@ async fn rules_of_several_routes_meet_in_one_table() {
     let api = json!({"path": {"value": "/api"}});
     let backends = json!([{"service": "api", "port": "http"}]);
     let rule = json!({"matches": [api], "backends": backends});
-    objects
-        .route("api", json!({"hostnames": [host], "proxy": {"trimPrefix": true}, "rules": [rule]}))
-        .await;
+    objects.route("api", json!({"hostnames": [host], "proxy": {"trimPrefix": true}, "rules": [rule]})).await;
     objects.served("site").await;
     objects.served("api").await;
 
@@ -56,7 +54,6 @@ async fn chart_rights_suffice_and_no_more_are_asked_for() {
     objects.route("greet", to_service("rights.example", "greeter")).await;
     objects.served("greet").await;
 
-    let refused: Vec<_> =
-        gateway.log().lines().filter(|line| line.contains("orbidden")).map(str::to_owned).collect();
+    let refused: Vec<_> = gateway.log().lines().filter(|line| line.contains("orbidden")).map(str::to_owned).collect();
     assert_eq!(refused, Vec::<String>::new());
 }

@@ -36,7 +36,8 @@ async fn has_no_cluster_wide_rights(release: &Release) {
     let bindings: Api<ClusterRoleBinding> = Api::all(client);
     let roles = roles.list(&ListParams::default()).await.expect("roles must be readable");
     let bindings = bindings.list(&ListParams::default()).await.expect("bindings must be readable");
-    let own: Vec<_> = roles.iter().map(ResourceExt::name_any).filter(|name| name.contains(release.namespace())).collect();
+    let own: Vec<_> =
+        roles.iter().map(ResourceExt::name_any).filter(|name| name.contains(release.namespace())).collect();
     let is_ours = |binding: &&ClusterRoleBinding| {
         let mut subjects = binding.subjects.iter().flatten();
         subjects.any(|subject| subject.namespace.as_deref() == Some(release.namespace()))

@@ -16,7 +16,9 @@ async fn broken_references_are_worded_for_their_owner() {
     let objects = Cluster::shared().await.scratch("broken").await;
     let _backend = Backend::start(&objects, "greeter", 1).await;
     let outside = json!({"type": "ExternalName", "externalName": "outside.example"});
-    objects.apply(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "outside"}, "spec": outside})).await;
+    objects
+        .apply(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "outside"}, "spec": outside}))
+        .await;
     let namespace = objects.namespace();
     let backend = "spec.rules[0].backends[0]";
     let cases = [

@@ -15,7 +15,11 @@ async fn certificate_comes_and_is_rotated_without_a_restart() {
     let _backend = Backend::start(&objects, "rotated", 1).await;
     objects.route("rotated", with_secret(host, "rotated", "rotated-tls")).await;
     let missing = objects.condition("rotated", "ResolvedRefs", "False", "InvalidCertificateRef").await;
-    assert!(missing.message.starts_with("spec.tls.secretName: there is no Secret `rotated-tls`"), "{}", missing.message);
+    assert!(
+        missing.message.starts_with("spec.tls.secretName: there is no Secret `rotated-tls`"),
+        "{}",
+        missing.message
+    );
 
     let first = write_secret(&objects, "rotated-tls", &authority, host).await;
     objects.served("rotated").await;

@@ -23,9 +23,10 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::{
+    Objects,
     address::{API_SERVER, server_port},
     certs::{self, Authority},
-    Objects, eventually, kubeconfig,
+    eventually, kubeconfig,
     process::Process,
     tools,
 };

@@ -2,7 +2,10 @@
 //! with the arguments of the installed Deployment and the token of its `ServiceAccount`, so that
 //! every right that it uses was granted by the chart.
 
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::{Container, EnvVar}};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{Container, EnvVar},
+};
 use kube::Api;
 use tokio::sync::OnceCell;
 

@@ -42,9 +42,7 @@ impl Backend {
     pub(crate) async fn publish(&self, pods: &[(usize, Value)]) {
         let first = self.pods.first().map(|pod| pod.address().ip());
         let family = if first.is_some_and(|ip| ip.is_ipv6()) { "IPv6" } else { "IPv4" };
-        let endpoint = |(pod, conditions): &(usize, Value)| {
-            json!({"addresses": [self.pods[*pod].address().ip().to_string()], "conditions": conditions})
-        };
+        let endpoint = |(pod, conditions): &(usize, Value)| json!({"addresses": [self.pods[*pod].address().ip().to_string()], "conditions": conditions});
         let endpoints: Vec<_> = pods.iter().map(endpoint).collect();
         self.objects
             .apply(json!({
