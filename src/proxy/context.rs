@@ -11,7 +11,7 @@ use crate::settings::TrustedProxies;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, HOST, UPGRADE},
+    header::{CONNECTION, HOST, TE, UPGRADE},
 };
 use std::net::IpAddr;
 
@@ -66,6 +66,7 @@ fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Removes what belongs to this hop (RFC 9110 section 7.6.1): the Connection field, what it names,
 /// and what the scan noted. A Connection field cannot name fields that carry identity or framing.
 fn clean(headers: &mut HeaderMap, scan: &Scan) {
+    let trailers = scan.strip.contains(&TE) && takes_trailers(headers);
     if scan.connection {
         let named: Vec<HeaderName> =
             connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect();
@@ -77,9 +78,18 @@ fn clean(headers: &mut HeaderMap, scan: &Scan) {
     for name in &scan.strip {
         headers.remove(name);
     }
+    // Trailers pass end to end, so the readiness for them does too.
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
     if scan.upgrade {
         headers.remove(UPGRADE);
     }
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
 }
 
 fn may_be_named(name: &HeaderName) -> bool {
