@@ -3,9 +3,12 @@
 //! `tests/setup/setup.sh` writes.
 
 mod address;
+#[path = "../support/authority.rs"]
+mod authority;
 mod certs;
 mod cluster;
 mod echo;
+#[path = "../support/eventually.rs"]
 mod eventually;
 pub(crate) mod expect;
 mod gateway;
@@ -14,6 +17,8 @@ pub(crate) mod https;
 mod kubeconfig;
 mod load;
 pub(crate) mod objects;
+#[allow(dead_code, reason = "the gateway tier uses the rest")]
+#[path = "../support/process.rs"]
 mod process;
 mod release;
 pub(crate) mod service;
@@ -21,7 +26,8 @@ mod switch;
 mod tools;
 
 pub(crate) use address::{pod_address, pod_address_v6};
-pub(crate) use certs::{Authority, tls_secret};
+pub(crate) use authority::Authority;
+pub(crate) use certs::tls_secret;
 pub(crate) use cluster::Cluster;
 pub(crate) use echo::Echo;
 pub(crate) use eventually::eventually;

@@ -25,8 +25,8 @@ use tokio::sync::OnceCell;
 use super::{
     Objects,
     address::{API_SERVER, server_port},
-    certs::{self, Authority},
-    eventually, kubeconfig,
+    authority::Authority,
+    certs, eventually, kubeconfig,
     process::Process,
     tools,
 };

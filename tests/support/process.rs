@@ -1,5 +1,4 @@
-//! A program that runs beside the tests: its log, its signals and its end. The namespace that the
-//! tier runs in ends whatever a test leaves behind, so a panic needs no care here.
+//! A program that runs beside the tests: its log, its signals and its end.
 
 use std::{
     fs::{self, File},
@@ -60,13 +59,25 @@ impl Process {
 
     /// Asks the program to end and waits for it, at most `deadline`.
     pub(crate) async fn terminate(&mut self, deadline: Duration) -> ExitStatus {
+        self.signal("TERM");
+        self.end(deadline).await
+    }
+
+    /// Sends the signal of this name (`TERM`, `INT`).
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &id]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "SIGTERM to {id}");
-        eventually(deadline, "the program ends after SIGTERM", || {
-            std::future::ready(self.ended().ok_or("still running"))
-        })
-        .await
+        let sent = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\"", "sh", name, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "signal {name} to {id}");
+    }
+
+    /// Waits for the program to end by itself, at most `deadline`.
+    pub(crate) async fn end(&mut self, deadline: Duration) -> ExitStatus {
+        eventually(deadline, "the program ends", || std::future::ready(self.ended().ok_or("still running"))).await
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn tail(&self) -> String {

@@ -1,0 +1,40 @@
+//! What the tests of this tier stand on: the binary over a folder of files, backends that record
+//! what they saw, and clients that say exactly what is written. Everything listens on loopback, on
+//! ports that the system chose; every wait has a deadline.
+
+#[path = "../support/authority.rs"]
+mod authority;
+mod backend;
+#[path = "../support/eventually.rs"]
+mod eventually;
+mod folder;
+mod gateway;
+mod http2;
+mod message;
+#[path = "../support/process.rs"]
+mod process;
+mod tls;
+mod wire;
+
+pub(crate) use authority::Authority;
+pub(crate) use backend::{Backend, Script, Seen};
+pub(crate) use eventually::eventually;
+pub(crate) use folder::Folder;
+pub(crate) use gateway::{Gateway, run_to_end};
+pub(crate) use http2::Http2;
+pub(crate) use message::Reply;
+pub(crate) use tls::Client as TlsClient;
+pub(crate) use wire::{Wire, get, request};
+
+use std::time::Duration;
+
+/// Nothing on loopback takes this long unless it is broken.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Waits for a future, at most [`DEADLINE`].
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(DEADLINE, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {DEADLINE:?}"),
+    }
+}

@@ -1,0 +1,61 @@
+//! An HTTP/2 client over any stream.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    HeaderMap, Request, Response,
+    body::{Bytes, Incoming},
+    client::conn::http2::{self, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinHandle,
+};
+
+use super::within;
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Http2 {
+    sender: SendRequest<Full<Bytes>>,
+    connection: JoinHandle<hyper::Result<()>>,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The fields.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Http2 {
+    /// Speaks over a stream on which HTTP/2 was agreed.
+    pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+        let (sender, connection) = within("HTTP/2 handshake", handshake).await.expect("HTTP/2 must be spoken");
+        Self { sender, connection: tokio::spawn(connection) }
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) async fn ask(&mut self, request: Request<Full<Bytes>>) -> Answer {
+        self.try_ask(request).await.expect("an answer must come")
+    }
+
+    /// Sends a request and reads the answer, or says why there is none.
+    pub(crate) async fn try_ask(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
+        let response: Response<Incoming> = within("answer", self.sender.send_request(request)).await?;
+        let (head, body) = response.into_parts();
+        let body = within("body", body.collect()).await?.to_bytes();
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// Waits for the server to end the connection.
+    pub(crate) async fn closed(self) {
+        // How it ends is no matter.
+        let _ = within("the end of the connection", self.connection).await;
+    }
+}
