@@ -9,7 +9,7 @@ mod files;
 pub mod preflight;
 pub mod welcome;
 
-use args::{CheckArgs, DemoArgs, ExplainArgs, ServeArgs, StandaloneArgs};
+use args::{CheckArgs, DemoArgs, ExplainArgs, StandaloneArgs};
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use std::io::Write;
 
@@ -28,7 +28,7 @@ pub enum Command {
     /// Serve the routes of a Kubernetes cluster.
     #[cfg(feature = "kubernetes")]
     #[command(args_override_self = true)]
-    Serve(Box<ServeArgs>),
+    Serve(Box<args::ServeArgs>),
     /// Serve the routes in a folder of YAML files, without a cluster.
     #[command(args_override_self = true)]
     Standalone(Box<StandaloneArgs>),

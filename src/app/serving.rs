@@ -45,6 +45,8 @@ pub(super) struct Serving {
     pub(super) source: SourcePlan,
     pub(super) secrets: Namespaces,
     pub(super) watched: Namespaces,
+    /// Namespace and name of the pod's ServiceAccount.
+    pub(super) account: Option<(String, String)>,
     /// How long draining goes on accepting when the flags do not say.
     pub(super) drain_delay: Duration,
 }
@@ -60,6 +62,7 @@ impl Serving {
             source: SourcePlan::Folder { folder: args.folder, demo: false },
             secrets: Namespaces::All,
             watched: Namespaces::All,
+            account: None,
             drain_delay: Duration::ZERO,
         }
     }
@@ -74,6 +77,7 @@ impl Serving {
             source: SourcePlan::Folder { folder: args.folder, demo: true },
             secrets: Namespaces::All,
             watched: Namespaces::All,
+            account: None,
             drain_delay: Duration::ZERO,
         }
     }
@@ -90,6 +94,7 @@ impl Serving {
             process: args.process.clone(),
             secrets: watch.tls_namespaces.map_or(Namespaces::All, only),
             watched: if watch.namespaces.is_empty() { Namespaces::All } else { only(watch.namespaces) },
+            account: args.cluster.service_account.clone().map(|name| (args.cluster.pod_namespace.clone(), name)),
             source: SourcePlan::Cluster(Box::new(args)),
             drain_delay: Duration::from_secs(10),
         }
@@ -104,6 +109,7 @@ impl Serving {
             ticket_keys: self.process.tls_ticket_keys.clone(),
             secrets: self.secrets.clone(),
             watched: self.watched.clone(),
+            service_account: self.account.clone(),
             ..Context::default()
         }
     }
@@ -177,7 +183,7 @@ async fn run(serving: Serving) -> Result<(), String> {
         metrics: metrics.control.clone(),
     };
     let addresses = addresses(&bound, &admin);
-    let mut source = source::start(&serving.source, &serving.process, wiring).await?;
+    let mut source = source::start(&serving.source, wiring).await?;
     let control = Control { changes, synced: source.synced(), reports };
     let (engine, published) = start_engine(&serving, bound, &metrics, &readiness, control)?;
     start_admin(Admin { readiness: readiness.clone(), metrics }, admin)?;

@@ -5,7 +5,6 @@ mod cluster;
 mod folder;
 
 use crate::{
-    cli::args::ProcessArgs,
     control::{change::Change, publish::Published, report::ObjectReport},
     lifecycle::Readiness,
     metrics::ControlMetrics,
@@ -29,6 +28,7 @@ pub(super) enum SourcePlan {
 }
 
 /// What a source is connected to.
+#[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "a folder has no status to write"))]
 pub(super) struct Wiring {
     pub(super) changes: mpsc::Sender<Change>,
     pub(super) reports: watch::Receiver<Arc<Vec<ObjectReport>>>,
@@ -47,11 +47,11 @@ pub(super) enum Running {
 pub(super) use cluster::watch_settings;
 
 /// Starts the source.
-pub(super) async fn start(plan: &SourcePlan, process: &ProcessArgs, wiring: Wiring) -> Result<Running, String> {
+pub(super) async fn start(plan: &SourcePlan, wiring: Wiring) -> Result<Running, String> {
     match plan {
         SourcePlan::Folder { folder, demo } => folder::start(folder, *demo, wiring).await.map(Running::Folder),
         #[cfg(feature = "kubernetes")]
-        SourcePlan::Cluster(args) => cluster::start(args, process, wiring).await.map(Box::new).map(Running::Cluster),
+        SourcePlan::Cluster(args) => cluster::start(args, wiring).await.map(Box::new).map(Running::Cluster),
     }
 }
 

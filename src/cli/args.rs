@@ -117,6 +117,9 @@ pub struct ClusterArgs {
     /// The namespace of this pod.
     #[arg(long, env = "PAIFANG_POD_NAMESPACE", value_name = "NAME", default_value = "default")]
     pub pod_namespace: String,
+    /// The `ServiceAccount` of this pod, for the rights that messages propose to grant.
+    #[arg(long, env = "PAIFANG_SERVICE_ACCOUNT", value_name = "NAME")]
+    pub service_account: Option<String>,
     /// The Lease that elects the replica which writes status.
     #[arg(long, env = "PAIFANG_LEASE_NAME", value_name = "NAME", default_value = "paifang")]
     pub lease_name: String,
@@ -171,7 +174,8 @@ pub struct DemoArgs {
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
     /// Files and folders to check.
-    #[arg(required_unless_present = "in_cluster")]
+    #[cfg_attr(feature = "kubernetes", arg(required_unless_present = "in_cluster"))]
+    #[cfg_attr(not(feature = "kubernetes"), arg(required = true))]
     pub paths: Vec<PathBuf>,
     /// The form of the output.
     #[arg(short, long, value_enum, default_value_t)]
@@ -188,6 +192,7 @@ pub struct CheckArgs {
     )]
     pub controller_name: String,
     /// Check the cluster that this pod runs in: the API, the CRD and the rights.
+    #[cfg(feature = "kubernetes")]
     #[arg(long, conflicts_with = "paths")]
     pub in_cluster: bool,
     #[cfg(feature = "kubernetes")]
@@ -195,6 +200,7 @@ pub struct CheckArgs {
     #[expect(missing_docs, reason = "the flags have their own")]
     pub cluster: ClusterArgs,
     /// Also ask a gateway whether it is ready, by its admin address.
+    #[cfg(feature = "kubernetes")]
     #[arg(long, value_name = "URL", requires = "in_cluster")]
     pub admin_url: Option<String>,
 }

@@ -16,7 +16,6 @@ mod reports;
 mod source;
 #[cfg(test)]
 mod tests;
-mod tickets;
 
 pub use reports::reports;
 
@@ -138,6 +137,5 @@ pub fn translate(cache: &Cache, context: &Context) -> Translation {
         }
     }
     certificates::add_default(&mut build);
-    let ticket_keys = tickets::keys(&mut build);
-    build.finish(ticket_keys)
+    build.finish()
 }

@@ -29,7 +29,9 @@ pub(crate) fn orphans(root: &Path) -> Vec<String> {
     let pages = super::super::pages(root);
     let targets: Vec<PathBuf> = pages
         .iter()
-        .flat_map(|page| links(page).into_iter().map(move |link| resolve(page, &link.target).0).filter(move |to| to != page))
+        .flat_map(|page| {
+            links(page).into_iter().map(move |link| resolve(page, &link.target).0).filter(move |to| to != page)
+        })
         .collect();
     let lost = pages.iter().filter(|page| page.starts_with(root.join("docs")) && !targets.contains(page));
     lost.map(|page| format!("{}: no page links to it", page.strip_prefix(root).unwrap().display())).collect()

@@ -75,6 +75,8 @@ env:
     valueFrom: {fieldRef: {fieldPath: metadata.name}}
   - name: PAIFANG_POD_NAMESPACE
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+  - name: PAIFANG_SERVICE_ACCOUNT
+    valueFrom: {fieldRef: {fieldPath: spec.serviceAccountName}}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

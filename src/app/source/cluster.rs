@@ -2,18 +2,20 @@
 
 use super::Wiring;
 use crate::{
-    cli::args::{ClusterArgs, ProcessArgs, ServeArgs},
+    cli::args::{ClusterArgs, ServeArgs},
     control::{
+        change::{Change, Object},
         leader::{Leader, LeaseSettings},
         status::{Publish, StatusInputs, StatusMetrics, StatusWriter},
-        watch::kubernetes::{Sources, SyncState, WatchMetrics, WatchSettings, client, watch_named},
+        watch::kubernetes::{Named, Sources, SyncState, WatchMetrics, WatchSettings, client, watch_named},
     },
     lifecycle::Readiness,
     metrics::{ControlMetrics, Reading},
     model::diagnostic::Kind,
 };
+use k8s_openapi::api::core::v1::Secret;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// The part of readiness that the watches settle.
 const SOURCES: &str = "sources";
@@ -28,13 +30,16 @@ pub(in crate::app) struct Running {
 }
 
 /// Starts the watches, stands for election, and writes status when elected.
-pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wiring) -> Result<Running, String> {
+pub(super) async fn start(args: &ServeArgs, wiring: Wiring) -> Result<Running, String> {
     let client = client(args.cluster.kubeconfig.as_deref(), args.cluster.context.as_deref())
         .await
         .map_err(|error| error.to_string())?;
     let settings = watch_settings(&args.cluster);
     let watched = Arc::new(WatchMetrics::default());
     let sources = Sources::start(&client, &settings, &wiring.changes, &watched);
+    if let Some(name) = &args.process.tls_ticket_keys {
+        follow_ticket_keys(&client, name, wiring.changes.clone());
+    }
     let synced = follow_sync(sources.sync(), wiring.readiness);
     let pod_name = args.pod_name.clone().unwrap_or_else(|| "paifang".to_owned());
     let lease = LeaseSettings {
@@ -51,7 +56,7 @@ pub(super) async fn start(args: &ServeArgs, process: &ProcessArgs, wiring: Wirin
             reports: wiring.reports,
             leader: leader.subscribe(),
             publish: publish(args, &client),
-            controller: process.controller_name.clone(),
+            controller: args.process.controller_name.clone(),
             pod_name,
             metrics: Arc::clone(&written),
         },
@@ -72,6 +77,19 @@ pub(in crate::app) fn watch_settings(args: &ClusterArgs) -> WatchSettings {
         _ => Some(tls),
     };
     WatchSettings { namespaces: names(&args.watch_namespaces), tls_namespaces }
+}
+
+/// The Secret with session ticket keys is not a certificate, so that the watches leave it out.
+fn follow_ticket_keys(client: &kube::Client, (namespace, name): &(String, String), changes: mpsc::Sender<Change>) {
+    let mut newest = watch_named::<Secret>(client, namespace, name);
+    tokio::spawn(async move {
+        while newest.changed().await.is_ok() {
+            let Named::Found(secret) = newest.borrow_and_update().clone() else { continue };
+            if changes.send(Change::Upsert(Object::Secret(secret))).await.is_err() {
+                return;
+            }
+        }
+    });
 }
 
 fn publish(args: &ServeArgs, client: &kube::Client) -> Publish {

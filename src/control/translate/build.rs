@@ -125,7 +125,7 @@ impl<'a> Build<'a> {
     }
 
     /// The finished translation.
-    pub(super) fn finish(mut self, ticket_keys: Vec<[u8; 32]>) -> Translation {
+    pub(super) fn finish(mut self) -> Translation {
         self.diagnostics.sort();
         self.diagnostics.dedup();
         self.outcomes.sort_by(|a, b| a.object.cmp(&b.object));
@@ -140,7 +140,7 @@ impl<'a> Build<'a> {
             directory: self.directory,
             certificates,
             default_certificate,
-            ticket_keys,
+            ticket_keys: Vec::new(),
         };
         Translation { snapshot, diagnostics: self.diagnostics, outcomes: self.outcomes }
     }

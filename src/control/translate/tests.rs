@@ -220,23 +220,13 @@ spec: {from: [{group: paifang.dev, kind: GatewayRoute, namespace: web}], to: [{g
 }
 
 #[test]
-fn the_default_certificate_and_the_ticket_keys_come_from_the_settings() {
-    let mut cache = with_secret(SERVICE, &["a.example.com"]);
-    upsert(
-        &mut cache,
-        "
-apiVersion: v1
-kind: Secret
-metadata: {namespace: web, name: tickets}
-data: {b: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=, a: AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=, c: AAAA}",
-    );
+fn the_default_certificate_comes_from_the_settings() {
+    let cache = with_secret(SERVICE, &["a.example.com"]);
     let named = |name: &str| Some(("web".to_owned(), name.to_owned()));
-    let context = Context { default_certificate: named("cert"), ticket_keys: named("tickets"), ..Context::default() };
+    let context = Context { default_certificate: named("cert"), ..Context::default() };
     let translation = translate(&cache, &context);
     assert!(translation.snapshot.default_certificate.is_some());
-    assert_eq!(translation.snapshot.ticket_keys, [[1; 32], [0; 32]]);
-    assert_eq!(translation.diagnostics.len(), 1);
-    assert_eq!(translation.diagnostics[0].field, "data[c]");
+    assert_eq!(translation.diagnostics, []);
 }
 
 #[test]
