@@ -49,11 +49,17 @@ fn links(page: &Path) -> Vec<Link> {
         if in_code || line.starts_with("    ") {
             continue;
         }
+        let line = without_code(line);
         let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let ours = targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"));
         found.extend(ours.map(|target| Link { line: index + 1, target: target.to_owned() }));
     }
     found
+}
+
+/// A line without what stands in backquotes.
+fn without_code(line: &str) -> String {
+    line.split('`').step_by(2).collect::<Vec<_>>().join("`")
 }
 
 fn resolve(page: &Path, target: &str) -> (PathBuf, Option<String>) {

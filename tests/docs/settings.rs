@@ -11,6 +11,9 @@ Every flag of every command. Generated from the command line itself; do not edit
 
 A flag wins over its environment variable, which wins over the default. An empty default means that nothing is set.
 Durations are written as `300ms`, `10s` or `1m30s`. Lists are separated by commas, or the flag is repeated.
+
+Three defaults depend on the command: `--drain-delay` is `10s` for serve and `0s` for standalone and demo,
+`--drain-timeout` is `30s`, and `--access-log` is `json`, but `off` for demo.
 ";
 
 /// The page.
