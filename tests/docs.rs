@@ -11,7 +11,7 @@ mod docs {
 }
 
 use docs::{links, metrics, resource, settings};
-use paifang::model::condition::Reason;
+use paifang::{model::condition::Reason, resource::schema};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -29,8 +29,7 @@ fn none(wrong: &[String]) {
 fn check(name: &str, text: &str) {
     let path = root().join("docs/reference").join(name);
     if env::var_os("UPDATE").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the folder must be writable");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(written == text, "{} is not current: run UPDATE=1 cargo test --test docs", path.display());
@@ -77,6 +76,24 @@ fn every_link_between_pages_leads_somewhere() {
 #[test]
 fn every_page_is_linked_from_another() {
     none(&links::orphans(&root()));
+}
+
+#[test]
+fn every_route_in_the_pages_is_one_that_the_api_server_takes() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for page in pages(&root()) {
+        let text = fs::read_to_string(&page).unwrap_or_default();
+        let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for document in blocks.flat_map(|block| block.split("---\n")).filter(|block| block.contains("GatewayRoute\n")) {
+            let route: serde_json::Value = serde_saphyr::from_str(document).unwrap();
+            let violations = schema::check_gateway_route(&route);
+            wrong.extend(violations.iter().map(|violation| format!("{}: {violation}", page.display())));
+            seen += 1;
+        }
+    }
+    none(&wrong);
+    assert!(seen >= 4, "the examples have moved");
 }
 
 /// Whether a reason says that something is wrong. A new word has to be put on one side.
@@ -146,8 +163,8 @@ fn pages(root: &Path) -> Vec<PathBuf> {
         ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root.join(name)).to_vec();
     let mut folders = vec![root.join("docs")];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("the folder must be readable") {
+            let path = entry.expect("the folder must be readable").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "md") {

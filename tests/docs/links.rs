@@ -16,7 +16,7 @@ pub(crate) fn broken(root: &Path) -> Vec<String> {
     for page in super::super::pages(root) {
         for link in links(&page) {
             if let Some(why) = problem(&page, &link.target) {
-                let name = page.strip_prefix(root).unwrap().display();
+                let name = page.strip_prefix(root).unwrap_or(&page).display();
                 wrong.push(format!("{name}:{}: {}: {why}", link.line, link.target));
             }
         }
@@ -34,7 +34,7 @@ pub(crate) fn orphans(root: &Path) -> Vec<String> {
         })
         .collect();
     let lost = pages.iter().filter(|page| page.starts_with(root.join("docs")) && !targets.contains(page));
-    lost.map(|page| format!("{}: no page links to it", page.strip_prefix(root).unwrap().display())).collect()
+    lost.map(|page| format!("{}: no page links to it", page.strip_prefix(root).unwrap_or(page).display())).collect()
 }
 
 /// The relative links of a page, code left out.
@@ -64,7 +64,7 @@ fn without_code(line: &str) -> String {
 
 fn resolve(page: &Path, target: &str) -> (PathBuf, Option<String>) {
     let (file, anchor) = target.split_once('#').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
-    let base = if file.is_empty() { page.to_owned() } else { page.parent().unwrap().join(file) };
+    let base = if file.is_empty() { page.to_owned() } else { page.with_file_name(file) };
     let mut path = PathBuf::new();
     for component in base.components() {
         match component {

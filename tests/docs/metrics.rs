@@ -52,9 +52,9 @@ fn describe(label: &str, values: &[String]) -> String {
 
 /// Every metric, each with a sample.
 pub(crate) fn families() -> Vec<Family> {
-    let metrics = Metrics::new(1, 10).unwrap();
+    let metrics = Metrics::new(1, 10).expect("the names must differ");
     touch(&metrics);
-    parse(&String::from_utf8(metrics.text()).unwrap())
+    parse(&String::from_utf8_lossy(&metrics.text()))
 }
 
 /// Gives a sample to the metrics that have none before something happened.
@@ -74,10 +74,10 @@ fn parse(text: &str) -> Vec<Family> {
     let mut families: Vec<Family> = Vec::new();
     for line in text.lines() {
         if let Some(rest) = line.strip_prefix("# HELP ") {
-            let (name, help) = rest.split_once(' ').unwrap();
+            let (name, help) = rest.split_once(' ').unwrap_or((rest, ""));
             families.push(Family { name: name.to_owned(), help: help.to_owned(), ..Family::default() });
         } else if let (Some(rest), Some(family)) = (line.strip_prefix("# TYPE "), families.last_mut()) {
-            rest.rsplit(' ').next().unwrap().clone_into(&mut family.kind);
+            rest.rsplit(' ').next().unwrap_or_default().clone_into(&mut family.kind);
         } else if let Some(family) = families.last_mut() {
             add_labels(family, line);
         }

@@ -32,8 +32,8 @@ pub(crate) fn sources() -> Vec<Source> {
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("the folder must be readable") {
+        let path = entry.expect("the folder must be readable").path();
         if path.is_dir() {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -43,13 +43,14 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 fn read(root: &Path, path: &Path) -> Source {
-    let file = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+    let file =
+        path.strip_prefix(root).expect("a source must lie in the repository").to_string_lossy().replace('\\', "/");
     let inner = file.trim_start_matches("src/").trim_end_matches(".rs");
     let module = match inner {
         "main" | "lib" => Vec::new(),
         inner => inner.split('/').map(str::to_owned).collect(),
     };
-    let whole = fs::read_to_string(path).unwrap();
+    let whole = fs::read_to_string(path).expect("a source must be text");
     let (text, code) = without_inline_tests(&whole, &strip(&whole));
     Source { file, module, text, code }
 }
