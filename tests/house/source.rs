@@ -13,7 +13,7 @@ pub(crate) struct Source {
     pub(crate) file: String,
     /// Its module, without `crate`. Empty for the entry points.
     pub(crate) module: Vec<String>,
-    /// Everything, but for what follows the first inline test module.
+    /// Everything but the inline test module.
     pub(crate) text: String,
     /// The same lines without comments and the content of texts.
     pub(crate) code: String,
@@ -55,15 +55,23 @@ fn read(root: &Path, path: &Path) -> Source {
     Source { file, module, text, code }
 }
 
-/// By house style the inline test module is the last item of a file.
+/// By house style a file has one inline test module, which ends with a brace of its own.
 fn without_inline_tests(text: &str, code: &str) -> (String, String) {
     let lines: Vec<&str> = code.lines().collect();
     let is_inline = |at: &usize| {
         let next = lines.get(at + 1).copied().unwrap_or_default();
         lines[*at].trim() == "#[cfg(test)]" && next.starts_with("mod ") && next.ends_with('{')
     };
-    let end = (0..lines.len()).find(is_inline).unwrap_or(lines.len());
-    let cut = |text: &str| text.lines().take(end).map(|line| format!("{line}\n")).collect();
+    let Some(start) = (0..lines.len()).find(is_inline) else { return (text.to_owned(), code.to_owned()) };
+    let length = lines[start..].iter().position(|line| *line == "}").unwrap_or(lines.len());
+    // Empty lines keep the numbers of what follows.
+    let cut = |text: &str| {
+        let kept = text.lines().enumerate();
+        kept.map(
+            |(at, line)| if (start..=start + length).contains(&at) { "\n".to_owned() } else { format!("{line}\n") },
+        )
+        .collect()
+    };
     (cut(text), cut(code))
 }
 
