@@ -23,7 +23,7 @@ pub(crate) use folder::Folder;
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;
-pub(crate) use tls::Client as TlsClient;
+pub(crate) use tls::{Client as TlsClient, shown};
 pub(crate) use wire::{Wire, get, request};
 
 use std::time::Duration;

@@ -7,19 +7,13 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    task::JoinHandle,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::within;
+use super::{DEADLINE, eventually, within};
 
-/// One connection.
-#[derive(Debug)]
-pub(crate) struct Http2 {
-    sender: SendRequest<Full<Bytes>>,
-    connection: JoinHandle<hyper::Result<()>>,
-}
+/// One connection; a clone shares it.
+#[derive(Clone, Debug)]
+pub(crate) struct Http2(SendRequest<Full<Bytes>>);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -37,7 +31,8 @@ impl Http2 {
     pub(crate) async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
         let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (sender, connection) = within("HTTP/2 handshake", handshake).await.expect("HTTP/2 must be spoken");
-        Self { sender, connection: tokio::spawn(connection) }
+        tokio::spawn(connection);
+        Self(sender)
     }
 
     /// Sends a request and reads the answer.
@@ -47,15 +42,17 @@ impl Http2 {
 
     /// Sends a request and reads the answer, or says why there is none.
     pub(crate) async fn try_ask(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
-        let response: Response<Incoming> = within("answer", self.sender.send_request(request)).await?;
+        let response: Response<Incoming> = within("answer", self.0.send_request(request)).await?;
         let (head, body) = response.into_parts();
         let body = within("body", body.collect()).await?.to_bytes();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     /// Waits for the server to end the connection.
-    pub(crate) async fn closed(self) {
-        // How it ends is no matter.
-        let _ = within("the end of the connection", self.connection).await;
+    pub(crate) async fn closed(&self) {
+        eventually(DEADLINE, "the end of the connection", || {
+            std::future::ready(if self.0.is_closed() { Ok(()) } else { Err("still open") })
+        })
+        .await;
     }
 }

@@ -35,11 +35,13 @@ impl Head {
         all.first().copied()
     }
 
-    pub(super) fn length(&self) -> Option<usize> {
+    /// What Content-Length says.
+    pub(crate) fn length_of_body(&self) -> Option<usize> {
         self.one("content-length").map(|value| value.parse().expect("Content-Length must be a number"))
     }
 
-    pub(super) fn chunked(&self) -> bool {
+    /// Whether the body is chunked.
+    pub(crate) fn is_chunked(&self) -> bool {
         self.one("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"))
     }
 }

@@ -62,6 +62,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream.flush().await
     }
 
+    /// Sends bytes to a peer that may take them as late as it likes.
+    pub(crate) async fn send_slowly(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) async fn finish(&mut self) {
+        // The peer may have closed already.
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Sends a request and reads the answer.
     pub(crate) async fn ask(&mut self, request: impl AsRef<[u8]>) -> Reply {
         self.send(request).await;
@@ -79,8 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let status = status(&head);
         let (body, trailers) = match status {
             100..=199 | 204 | 304 => Default::default(),
-            _ if head.chunked() => self.chunks().await?,
-            _ => match head.length() {
+            _ if head.is_chunked() => self.chunks().await?,
+            _ => match head.length_of_body() {
                 Some(length) => (self.take(length).await?, Vec::new()),
                 None => (self.rest().await, Vec::new()),
             },
@@ -97,10 +108,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The next request, with its body.
     pub(crate) async fn request(&mut self) -> (Head, Vec<u8>) {
         let head = self.head().await;
-        let body = if head.chunked() {
+        let body = if head.is_chunked() {
             self.chunks().await.expect("the body must be whole").0
         } else {
-            self.take(head.length().unwrap_or(0)).await.expect("the body must be whole")
+            self.take(head.length_of_body().unwrap_or(0)).await.expect("the body must be whole")
         };
         (head, body)
     }

@@ -1,0 +1,125 @@
+//! HTTP/2 from clients to backends that speak HTTP/1.1.
+
+use http_body_util::Full;
+use hyper::{Request, body::Bytes};
+
+use crate::harness::{Authority, Backend, Folder, Gateway, Http2, Script, TlsClient, Wire};
+
+const SPEC: &str = "{hostnames: [a.example], tls: {secretName: a}, rules: [{matches: [{path: {value: /in}}], \
+                    backends: [{service: echo}]}]}";
+
+async fn start(address: std::net::SocketAddr, flags: &[&str]) -> (Gateway, Authority) {
+    let authority = Authority::new("test");
+    let folder = Folder::with(address, SPEC);
+    folder.secret("a", &authority.issue(&["a.example"]));
+    (Gateway::start_with(folder, flags).await, authority)
+}
+
+async fn connect(gateway: &Gateway, authority: &Authority) -> Http2 {
+    Http2::over(TlsClient::new(authority, &["h2"]).open(gateway.address("https"), "a.example").await).await
+}
+
+fn request(path: &str, fields: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
+    let request = Request::post(format!("https://a.example{path}"));
+    let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    request.body(Full::from(body.to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_reaches_an_http_1_backend() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, authority) = start(backend.address(), &[]).await;
+    let mut client = connect(&gateway, &authority).await;
+    let fields = [("cookie", "a=1"), ("cookie", "b=2"), ("te", "trailers"), ("x-real-ip", "1.1.1.1")];
+    let answer = client.ask(request("/in/h2?q=1", &fields, "body")).await;
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"body"[..]));
+    assert!(answer.headers.contains_key("x-request-id"));
+    let seen = backend.last();
+    assert_eq!((seen.method.as_str(), seen.target.as_str(), &seen.body[..]), ("POST", "/in/h2?q=1", &b"body"[..]));
+    for (name, value) in [
+        ("host", Some("a.example")),
+        ("cookie", Some("a=1; b=2")),
+        ("x-forwarded-proto", Some("https")),
+        ("x-forwarded-host", Some("a.example")),
+        ("x-forwarded-for", Some("127.0.0.1")),
+        ("te", Some("trailers")),
+        ("x-real-ip", None),
+    ] {
+        assert_eq!(seen.one(name), value, "{name}");
+    }
+    let line = gateway.logged("/in/h2").await;
+    assert_eq!((&line["protocol"], &line["host"], &line["tls"]), (&"HTTP/2".into(), &"a.example".into(), &true.into()));
+}
+
+#[tokio::test]
+async fn answers_of_the_gateway_have_the_same_entity() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, authority) = start(backend.address(), &["--max-body-bytes", "4"]).await;
+    let mut client = connect(&gateway, &authority).await;
+    for (path, fields, body, status, code) in [
+        ("/out", vec![], "", 404, "NotFound"),
+        ("/in/../out", vec![], "", 400, "AmbiguousPath"),
+        ("/in", vec![], "12345", 413, "BodyTooLarge"),
+        ("/in", vec![("host", "b.example")], "", 400, "BadRequest"),
+    ] {
+        let answer = client.ask(request(path, &fields, body)).await;
+        let json: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((answer.status, &json["error"]["code"]), (status, &code.into()), "{path}");
+        assert_eq!(answer.headers["content-type"], "application/json");
+        assert!(!answer.headers.contains_key("connection"), "{path}");
+    }
+    assert!(backend.seen().is_empty());
+}
+
+#[tokio::test]
+async fn too_many_fields_are_431() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, authority) = start(backend.address(), &[]).await;
+    let mut client = connect(&gateway, &authority).await;
+    let names: Vec<_> = (0..150).map(|number| format!("x-{number}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
+    assert_eq!(client.ask(request("/in", &fields, "")).await.status, 431);
+    let large = "v".repeat(18_000);
+    assert_eq!(client.ask(request("/in", &[("x-large", &large)], "")).await.status, 431);
+    assert_eq!(client.ask(request("/in", &[], "x")).await.status, 200, "the connection goes on");
+}
+
+#[tokio::test]
+async fn fields_of_the_backends_connection_do_not_reach_the_client() {
+    let backend = Script::start(|mut wire: Wire, _| async move {
+        wire.request().await;
+        wire.send(
+            "HTTP/1.1 200 OK\r\nConnection: keep-alive, X-Hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n\
+             Transfer-Encoding: chunked\r\nX-End: 1\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        )
+        .await;
+        wire.rest().await;
+    })
+    .await;
+    let (gateway, authority) = start(backend.address(), &[]).await;
+    let answer = connect(&gateway, &authority).await.ask(request("/in", &[], "")).await;
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"ok"[..]));
+    for name in ["connection", "keep-alive", "x-hop", "transfer-encoding"] {
+        assert!(!answer.headers.contains_key(name), "{name}");
+    }
+    assert_eq!(answer.headers["x-end"], "1");
+}
+
+#[tokio::test]
+async fn many_streams_share_a_connection() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, authority) = start(backend.address(), &[]).await;
+    let client = connect(&gateway, &authority).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..200 {
+        let mut client = client.clone();
+        tasks.spawn(async move {
+            let body = format!("{number}").repeat(2000);
+            let answer = client.ask(request("/in", &[], &body)).await;
+            assert_eq!((answer.status, &answer.body[..]), (200, body.as_bytes()));
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+}
