@@ -8,6 +8,7 @@ mod crd;
 mod endpoints;
 mod harness;
 mod ingress;
+mod kubectl;
 mod latency;
 mod leader;
 mod outages;
