@@ -10,7 +10,7 @@ pub mod routes;
 pub use reading::{Reading, Readings};
 
 use cell::{Histogram, Single};
-use prometheus::{Encoder as _, IntCounter, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use routes::Routes;
 use std::sync::Arc;
 
@@ -78,6 +78,8 @@ pub struct Metrics {
     registry: Registry,
     /// What each core counts.
     pub cores: Vec<Arc<CoreMetrics>>,
+    /// What the thread that accepts counts.
+    pub acceptor: Arc<CoreMetrics>,
     /// Requests by route.
     pub routes: Arc<Routes>,
     /// What the control path counts.
@@ -103,8 +105,6 @@ pub struct ControlMetrics {
     pub certificate_expiry: IntGaugeVec,
     /// The number of the table in use.
     pub generation: IntGauge,
-    /// Connections refused because there are too many, counted where they are accepted.
-    pub refused_connections: IntCounter,
 }
 
 impl Metrics {
@@ -116,12 +116,13 @@ impl Metrics {
         let registry = Registry::new();
         let cores: Vec<Arc<CoreMetrics>> = (0..cores).map(|_| Arc::default()).collect();
         let routes = Arc::new(Routes::new(cores.len(), most_series));
-        registry.register(Box::new(cell::CoresCollector::new(&cores)?))?;
+        let acceptor = Arc::<CoreMetrics>::default();
+        registry.register(Box::new(cell::CoresCollector::new(&cores, &acceptor)?))?;
         registry.register(Box::new(routes::RoutesCollector::new(&routes)?))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
         let control = ControlMetrics::register(&registry)?;
-        Ok(Self { registry, cores, routes, control })
+        Ok(Self { registry, cores, acceptor, routes, control })
     }
 
     /// Everything in Prometheus' text format.
@@ -173,10 +174,6 @@ impl ControlMetrics {
                 &["namespace", "secret"],
             )?,
             generation: IntGauge::new("paifang_config_generation", "Number of the routing table in use.")?,
-            refused_connections: IntCounter::new(
-                "paifang_connections_refused_total",
-                "Connections closed at once because there were too many.",
-            )?,
         })
     }
 
@@ -190,7 +187,6 @@ impl ControlMetrics {
             Box::new(self.leader.clone()),
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.generation.clone()),
-            Box::new(self.refused_connections.clone()),
         ]
     }
 }

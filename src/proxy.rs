@@ -29,6 +29,8 @@ pub(crate) mod upstream;
 
 pub(crate) mod body;
 pub(crate) mod error;
+pub(crate) mod fields;
+pub(crate) mod permit;
 pub(crate) mod reply;
 
 pub(crate) mod access_log;

@@ -29,7 +29,22 @@ const STAGES: [&str; 10] =
     ["engine", "listener", "tls", "connection", "dispatch", "admission", "handler", "balancer", "upstream", "reply"];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 8] = ["access_log", "body", "clock", "context", "core", "error", "exchange", "install"];
+const SHARED: [&str; 14] = [
+    "access_log",
+    "activity",
+    "body",
+    "clock",
+    "context",
+    "core",
+    "error",
+    "exchange",
+    "fields",
+    "install",
+    "installed",
+    "peer",
+    "permit",
+    "request_body",
+];
 
 /// Crates of the outside world that the words of both paths do not name.
 const OUTSIDE: [&str; 5] = ["kube", "k8s_openapi", "hyper", "hyper_util", "tokio"];

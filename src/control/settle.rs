@@ -13,6 +13,7 @@ use crate::{
         condition::ConditionType,
         diagnostic::{Diagnostic, Kind, Severity},
         endpoint::EndpointCell,
+        snapshot::Snapshot,
         target::UpstreamId,
     },
     table::swap::{Acknowledgements, Closed},
@@ -78,10 +79,22 @@ impl Settler {
             self.metrics.apply_duration.observe(published.since.elapsed().as_secs_f64());
             self.metrics.last_success.set(now());
             self.count(&published.translation, &reports);
+            self.note_expiries(&published.snapshot);
             log_new(&published.translation, known);
             self.readiness.done(TABLE);
         }
         self.reports.send_replace(Arc::new(reports));
+    }
+
+    /// When each certificate that is served expires; those that are served no more are dropped.
+    fn note_expiries(&self, snapshot: &Snapshot) {
+        self.metrics.certificate_expiry.reset();
+        for certificate in snapshot.certificates.iter().chain(&snapshot.default_certificate) {
+            let expiry = certificate.not_after.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let seconds = i64::try_from(expiry.as_secs()).unwrap_or(i64::MAX);
+            let labels = [&*certificate.namespace, &*certificate.secret];
+            self.metrics.certificate_expiry.with_label_values(&labels).set(seconds);
+        }
     }
 
     fn count(&self, translation: &Translation, reports: &[ObjectReport]) {

@@ -62,7 +62,8 @@ impl Histogram {
 
 /// Sums up the cores when somebody scrapes.
 pub(super) struct CoresCollector {
-    cores: Vec<Arc<CoreMetrics>>,
+    /// The cores, and last the thread that accepts.
+    writers: Vec<Arc<CoreMetrics>>,
     descriptions: Vec<Desc>,
 }
 
@@ -78,7 +79,7 @@ const FAMILIES: [(&str, &str, &[&str]); 8] = [
 ];
 
 impl CoresCollector {
-    pub(super) fn new(cores: &[Arc<CoreMetrics>]) -> Result<Self, prometheus::Error> {
+    pub(super) fn new(cores: &[Arc<CoreMetrics>], acceptor: &Arc<CoreMetrics>) -> Result<Self, prometheus::Error> {
         let descriptions = FAMILIES
             .iter()
             .map(|(name, help, labels)| {
@@ -86,11 +87,12 @@ impl CoresCollector {
                 Desc::new((*name).to_owned(), (*help).to_owned(), labels, HashMap::new())
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { cores: cores.to_vec(), descriptions })
+        let writers = cores.iter().chain([acceptor]).cloned().collect();
+        Ok(Self { writers, descriptions })
     }
 
     fn sum(&self, read: impl Fn(&CoreMetrics) -> u64) -> u64 {
-        self.cores.iter().map(|core| read(core)).fold(0, u64::wrapping_add)
+        self.writers.iter().map(|writer| read(writer)).fold(0, u64::wrapping_add)
     }
 
     fn duration(&self) -> proto::Metric {
@@ -185,7 +187,7 @@ impl Collector for CoresCollector {
             (COUNTER, protections),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()))]),
-            (GAUGE, vec![gauge(self.cores.len() as u64)]),
+            (GAUGE, vec![gauge(self.writers.len() as u64 - 1)]),
         ];
         FAMILIES.iter().zip(all).map(|((name, help, _), (kind, metrics))| family(name, help, kind, metrics)).collect()
     }

@@ -1,7 +1,10 @@
 //! Admission: requests that the HTTP library takes but that could be read in two ways are refused
 //! here, before anything is decided by them (RFC 9112 sections 3.2, 6 and 11).
 
-use super::error::Failure;
+use super::{
+    error::Failure,
+    fields::{is_identity, is_per_hop},
+};
 use crate::settings::Limits;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
@@ -85,29 +88,6 @@ fn judge(name: &str, trusted: bool) -> Verdict {
         Some(b'e' | b'k' | b'p' | b't') if is_per_hop(&aliased) => Verdict::Strip,
         _ => Verdict::Pass,
     }
-}
-
-/// Fields that say who the client is or where it came in: believed from trusted proxies alone.
-pub(crate) fn is_identity(name: &str) -> bool {
-    const PREFIXES: [&str; 3] = ["x-forwarded-", "x-envoy-", "x-original-"];
-    matches!(name, "forwarded" | "x-forwarded" | "x-real-ip" | "x-client-ip" | "x-cluster-client-ip")
-        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Fields that belong to one connection (RFC 9110 section 7.6.1), and Expect, which the gateway
-/// answers itself.
-pub(crate) fn is_per_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "expect"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-    )
 }
 
 /// Transfer-Encoding must be `chunked`, once: any other chain could be framed differently behind us.

@@ -1,34 +1,8 @@
-//! The pick of an endpoint, and the permit that settles its load when it is dropped.
+//! The pick of a backend and of an endpoint.
 
-use crate::model::{
-    endpoint::{Endpoint, EndpointCell},
-    rule::Backend,
-    upstream::Strategy,
-};
-use std::sync::{Arc, atomic::Ordering};
-
-/// The right to send one request to an endpoint. Its load counts until the permit is dropped.
-#[derive(Debug)]
-pub(crate) struct Permit {
-    endpoint: Arc<Endpoint>,
-}
-
-impl Permit {
-    fn new(endpoint: Arc<Endpoint>) -> Self {
-        endpoint.in_flight().fetch_add(1, Ordering::Relaxed);
-        Self { endpoint }
-    }
-
-    pub(crate) const fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.endpoint
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.endpoint.in_flight().fetch_sub(1, Ordering::Relaxed);
-    }
-}
+use super::permit::Permit;
+use crate::model::{endpoint::EndpointCell, rule::Backend, upstream::Strategy};
+use std::sync::Arc;
 
 /// Picks an endpoint of an upstream; `None` when none takes requests.
 pub(crate) fn pick(strategy: Strategy, cell: &EndpointCell, random: &mut fastrand::Rng) -> Option<Permit> {
@@ -66,10 +40,11 @@ pub(crate) fn pick_backend<'r>(backends: &'r [Backend], random: &mut fastrand::R
 mod tests {
     use super::*;
     use crate::model::{
-        endpoint::{Conditions, EndpointFacts, EndpointProtocol, EndpointSet},
+        endpoint::{Conditions, Endpoint, EndpointFacts, EndpointProtocol, EndpointSet},
         rule::BackendTarget,
         target::UpstreamId,
     };
+    use std::sync::atomic::Ordering;
 
     fn cell(count: u8) -> EndpointCell {
         let endpoints: Box<[_]> = (1..=count)

@@ -67,7 +67,7 @@ where
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let connection = conn::http1::Builder::new()
         .header_read_timeout(None)
-        .max_headers(core.limits().headers + 28)
+        .max_headers(core.limits().headers + 156)
         .serve_connection(io, service)
         .with_upgrades();
     drive(core, place, &activity, Some(&read), connection).await;

@@ -3,10 +3,7 @@
 //! Everyone downstream (handlers, logs, later limiters and authentication) reads the client
 //! address, the id and the path from here, never from header fields.
 
-use super::{
-    admission::{Scan, is_identity},
-    peer::Peer,
-};
+use super::{admission::Scan, fields::is_identity, peer::Peer};
 use crate::settings::TrustedProxies;
 use bytes::Bytes;
 use http::{
@@ -29,8 +26,8 @@ const MOST_ID_BYTES: usize = 128;
 pub(crate) struct RequestContext {
     /// The client: the peer, or what trusted proxies say of it.
     pub(crate) client: IpAddr,
-    /// The id, given or made.
-    pub(crate) id: HeaderValue,
+    /// The client came over TLS, to us or to a trusted proxy.
+    pub(crate) secure: bool,
     /// Whether the request asks for another protocol.
     pub(crate) upgrade: Option<HeaderValue>,
 }
@@ -42,14 +39,15 @@ pub(crate) fn establish(
     scan: &Scan,
     peer: &Peer,
     trusted: &TrustedProxies,
-    random: &mut fastrand::Rng,
+    id: &HeaderValue,
 ) -> RequestContext {
     let client = client_address(headers, peer, trusted);
     let upgrade = if scan.upgrade { asked_upgrade(headers) } else { None };
     clean(headers, scan);
-    let id = request_id(headers, random);
+    headers.insert(X_REQUEST_ID, id.clone());
     set_forwarded(headers, peer);
-    RequestContext { client, id, upgrade }
+    let secure = headers.get(X_FORWARDED_PROTO).is_some_and(|scheme| scheme == "https");
+    RequestContext { client, secure, upgrade }
 }
 
 fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -132,13 +130,10 @@ fn forwarded_address(text: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-fn request_id(headers: &mut HeaderMap, random: &mut fastrand::Rng) -> HeaderValue {
-    if let Some(given) = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes())) {
-        return given.clone();
-    }
-    let made = new_id(random);
-    headers.insert(X_REQUEST_ID, made.clone());
-    made
+/// The id of a request: the one that it came with, or a new one.
+pub(crate) fn request_id(headers: &HeaderMap, random: &mut fastrand::Rng) -> HeaderValue {
+    let given = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
+    given.cloned().unwrap_or_else(|| new_id(random))
 }
 
 fn is_request_id(id: &[u8]) -> bool {
@@ -146,7 +141,7 @@ fn is_request_id(id: &[u8]) -> bool {
 }
 
 /// A random UUID (RFC 9562 version 4), from the generator of the core.
-pub(crate) fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
+fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut bits = random.u128(..).to_be_bytes();
     bits[6] = (bits[6] & 0x0f) | 0x40;
@@ -213,7 +208,8 @@ mod tests {
         let request = request.body(()).unwrap();
         let scan = admit(&request, &Limits::default(), peer.trusted).unwrap();
         let mut headers = request.into_parts().0.headers;
-        let context = establish(&mut headers, &scan, &peer, &trusted(), &mut fastrand::Rng::with_seed(5));
+        let id = request_id(&headers, &mut fastrand::Rng::with_seed(5));
+        let context = establish(&mut headers, &scan, &peer, &trusted(), &id);
         (context, headers)
     }
 
@@ -261,12 +257,11 @@ mod tests {
 
     #[test]
     fn a_given_id_is_kept_and_a_bad_one_replaced() {
-        let (context, headers) = establish_for("192.0.2.7:5", &[("x-request-id", "abc-1")]);
-        assert_eq!((context.id.as_bytes(), headers[X_REQUEST_ID].as_bytes()), (&b"abc-1"[..], &b"abc-1"[..]));
+        let (_, headers) = establish_for("192.0.2.7:5", &[("x-request-id", "abc-1")]);
+        assert_eq!(headers[X_REQUEST_ID], "abc-1");
         for bad in ["", "two words", &"x".repeat(129)] {
-            let (context, headers) = establish_for("192.0.2.7:5", &[("x-request-id", bad)]);
-            assert_eq!(context.id, headers[X_REQUEST_ID]);
-            assert_eq!(context.id.len(), 36, "{bad}");
+            let (_, headers) = establish_for("192.0.2.7:5", &[("x-request-id", bad)]);
+            assert_eq!(headers[X_REQUEST_ID].len(), 36, "{bad}");
         }
     }
 

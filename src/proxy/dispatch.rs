@@ -25,7 +25,7 @@ use crate::{
     },
 };
 use http::{
-    HeaderMap, HeaderValue, Request, Response, Uri, Version,
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, STRICT_TRANSPORT_SECURITY},
     uri::PathAndQuery,
 };
@@ -35,56 +35,69 @@ use std::rc::Rc;
 /// Answers one request. Never fails: what goes wrong becomes a response.
 pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
     let mut exchange = Exchange::open(&core, &peer, &request);
+    let id = context::request_id(request.headers(), &mut core.random.borrow_mut());
+    exchange.identified(&id);
     let table = exchange.table();
     let version = request.version();
-    let (mut response, id, rule) = answer(&core, &peer, &table, request, &mut exchange).await;
-    finish(&core, &peer, version, rule, id, &mut response);
+    let mut answer = Answer { rule: None, secure: peer.tls };
+    let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;
+    let style = answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
+    let mut response = answered.unwrap_or_else(|failure| {
+        exchange.failed(&failure);
+        reply(&failure, style)
+    });
+    answer.finish(&core, version, id, &mut response);
     exchange.answered(response.status());
     response.body_mut().settle(exchange);
     response
 }
 
-type Answer<'t> = (Response<Body>, Option<HeaderValue>, Option<&'t Rule>);
-
-async fn answer<'t>(
-    core: &Rc<Core>,
-    peer: &Rc<Peer>,
-    table: &'t Installed,
-    mut request: Request<Incoming>,
-    exchange: &mut Exchange,
-) -> Answer<'t> {
-    let (found, scan) = match find(core, peer, table, &request) {
-        Ok(found) => found,
-        Err(failure) => return fail(&failure, ErrorStyle::default(), None, exchange),
-    };
-    let rule: &'t Rule = table.rule(found.rule);
-    exchange.routed(found.rule);
-    if request.version() == Version::HTTP_2 {
-        as_http1(&mut request);
-    }
-    let trusted = &core.settings.trusted;
-    let context = context::establish(request.headers_mut(), &scan, peer, trusted, &mut core.random.borrow_mut());
-    exchange.identified(context.client, &context.id);
-    let handled = match check(core, peer, rule, &found, &request) {
-        Err(failure) => Err(failure),
-        Ok(target) => {
-            let routed = Routed { core, table, rule, context: &context, target };
-            handler::handle(routed, request, exchange).await
-        }
-    };
-    let RequestContext { id, .. } = context;
-    match handled {
-        Ok(response) => (response, Some(id), Some(rule)),
-        Err(failure) => {
-            let (response, _, _) = fail(&failure, rule.error_style, Some(rule), exchange);
-            (response, Some(id), Some(rule))
-        }
-    }
+/// What is known of an answer while it is made.
+struct Answer<'t> {
+    rule: Option<&'t Rule>,
+    /// The client came over TLS, to us or to a trusted proxy.
+    secure: bool,
 }
 
-fn fail<'t>(failure: &Failure, style: ErrorStyle, rule: Option<&'t Rule>, exchange: &mut Exchange) -> Answer<'t> {
-    exchange.failed(failure);
-    (reply(failure, style), None, rule)
+impl<'t> Answer<'t> {
+    async fn to(
+        &mut self,
+        core: &Rc<Core>,
+        peer: &Rc<Peer>,
+        table: &'t Installed,
+        mut request: Request<Incoming>,
+        id: &HeaderValue,
+        exchange: &mut Exchange,
+    ) -> Result<Response<Body>, Failure> {
+        let (found, scan) = find(core, peer, table, &request)?;
+        let rule: &'t Rule = table.rule(found.rule);
+        self.rule = Some(rule);
+        exchange.routed(found.rule);
+        if request.version() == Version::HTTP_2 {
+            as_http1(&mut request);
+        }
+        let context = context::establish(request.headers_mut(), &scan, peer, &core.settings.trusted, id);
+        exchange.came_from(context.client);
+        self.secure = context.secure;
+        let target = check(core, &context, rule, &found, &request)?;
+        let routed = Routed { core, table, rule, context: &context, target };
+        handler::handle(routed, request, exchange).await
+    }
+
+    /// What every response gets, whoever made it.
+    fn finish(&self, core: &Core, version: Version, id: HeaderValue, response: &mut Response<Body>) {
+        let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, id);
+        if let Some(hsts) = self.rule.and_then(|rule| rule.hsts.as_deref()).filter(|_| self.secure)
+            && let Ok(value) = HeaderValue::from_str(hsts)
+        {
+            headers.insert(STRICT_TRANSPORT_SECURITY, value);
+        }
+        if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
 }
 
 /// The rule that takes a request, and what was found on the way.
@@ -124,12 +137,18 @@ fn find(core: &Core, peer: &Peer, table: &Installed, request: &Request<Incoming>
 }
 
 /// What the rule itself asks of the request, before anything is sent; then the target to send.
-fn check(core: &Core, peer: &Peer, rule: &Rule, found: &Found, request: &Request<Incoming>) -> Result<Uri, Failure> {
+fn check(
+    core: &Core,
+    context: &RequestContext,
+    rule: &Rule,
+    found: &Found,
+    request: &Request<Incoming>,
+) -> Result<Uri, Failure> {
     if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
         core.metrics.protect(Protection::Admission);
         return Err(Failure::AmbiguousPath(ambiguity.as_str()));
     }
-    if rule.redirect_to_https && !peer.tls {
+    if rule.redirect_to_https && !context.secure {
         return Err(Failure::HttpsRequired(https_address(request)));
     }
     if rule.broken.is_some() {
@@ -154,13 +173,9 @@ fn declared_length(headers: &HeaderMap) -> u64 {
 }
 
 fn https_address(request: &Request<Incoming>) -> String {
-    let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = match host.rfind(':') {
-        Some(colon) if !host.ends_with(']') => &host[..colon],
-        _ => host,
-    };
+    let host = admission::host(request).unwrap_or_default();
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    format!("https://{name}{target}")
+    format!("https://{host}{target}")
 }
 
 /// The path and query for the endpoint: as they came where nothing is to be changed.
@@ -202,28 +217,5 @@ fn as_http1(request: &mut Request<Incoming>) {
         && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
     {
         request.headers_mut().insert(COOKIE, cookie);
-    }
-}
-
-/// What every response gets, whoever made it.
-fn finish(
-    core: &Core,
-    peer: &Peer,
-    version: Version,
-    rule: Option<&Rule>,
-    id: Option<HeaderValue>,
-    response: &mut Response<Body>,
-) {
-    let id = id.unwrap_or_else(|| context::new_id(&mut core.random.borrow_mut()));
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, id);
-    if let Some(hsts) = rule.and_then(|rule| rule.hsts.as_deref()).filter(|_| peer.tls)
-        && let Ok(value) = HeaderValue::from_str(hsts)
-    {
-        headers.insert(STRICT_TRANSPORT_SECURITY, value);
-    }
-    let tunnel = response.status() == http::StatusCode::SWITCHING_PROTOCOLS;
-    if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -93,7 +93,7 @@ impl Engine {
             cores: inboxes,
             tls: Arc::clone(tls),
             most_connections: core_settings.limits.connections,
-            metrics: metrics.control.clone(),
+            metrics: Arc::clone(&metrics.acceptor),
         };
         let acceptor = std::thread::Builder::new()
             .name("accept".to_owned())

@@ -26,7 +26,7 @@ pub(crate) struct Exchange {
 struct Detail {
     target: Uri,
     version: Version,
-    host: Option<HeaderValue>,
+    host: Option<String>,
     user_agent: Option<HeaderValue>,
     peer: Rc<Peer>,
     client: std::net::IpAddr,
@@ -62,10 +62,15 @@ impl Exchange {
         self.rule = Some(rule);
     }
 
-    pub(crate) fn identified(&mut self, client: std::net::IpAddr, id: &HeaderValue) {
+    pub(crate) fn identified(&mut self, id: &HeaderValue) {
+        if let Some(detail) = &mut self.detail {
+            detail.id = Some(id.clone());
+        }
+    }
+
+    pub(crate) fn came_from(&mut self, client: std::net::IpAddr) {
         if let Some(detail) = &mut self.detail {
             detail.client = client;
-            detail.id = Some(id.clone());
         }
     }
 
@@ -98,7 +103,7 @@ impl Detail {
         Self {
             target: request.uri().clone(),
             version: request.version(),
-            host: request.headers().get(http::header::HOST).cloned(),
+            host: host(request),
             user_agent: request.headers().get(http::header::USER_AGENT).cloned(),
             peer: Rc::clone(peer),
             client: peer.address.ip(),
@@ -108,6 +113,12 @@ impl Detail {
             body: None,
         }
     }
+}
+
+/// The host as the client wrote it: HTTP/2 has it in the target.
+fn host<B>(request: &http::Request<B>) -> Option<String> {
+    let field = request.headers().get(http::header::HOST).map(|value| text(value).into_owned());
+    field.or_else(|| request.uri().authority().map(ToString::to_string))
 }
 
 impl Drop for Exchange {
@@ -130,7 +141,7 @@ fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: std::time::Dura
         client: detail.client,
         peer: detail.peer.address,
         method: exchange.method.as_str(),
-        host: detail.host.as_ref().or(None).map(text),
+        host: detail.host.as_deref().map(Into::into),
         path: detail.target.path(),
         protocol: protocol(detail.version),
         tls: detail.peer.tls,

@@ -4,13 +4,14 @@ pub(crate) mod http;
 pub(crate) mod web;
 
 use super::{
-    balancer::{Permit, pick, pick_backend},
+    balancer::{pick, pick_backend},
     body::Body,
     context::RequestContext,
     core::Core,
     error::Failure,
     exchange::Exchange,
     installed::Installed,
+    permit::Permit,
 };
 use crate::model::{
     rule::{BackendTarget, Handler, Rule},

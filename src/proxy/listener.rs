@@ -5,7 +5,7 @@
 
 use super::tls::Tls;
 use crate::{
-    metrics::ControlMetrics,
+    metrics::{CoreMetrics, Protection},
     model::listener::{Listener, Protocol},
 };
 use std::{
@@ -102,7 +102,7 @@ pub(crate) struct Acceptor {
     pub(crate) cores: Vec<CoreInbox>,
     pub(crate) tls: Arc<Tls>,
     pub(crate) most_connections: usize,
-    pub(crate) metrics: ControlMetrics,
+    pub(crate) metrics: Arc<CoreMetrics>,
 }
 
 impl Acceptor {
@@ -113,7 +113,7 @@ impl Acceptor {
             // The stream leaves this thread's reactor here and joins that of its core.
             match socket.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
                 Ok((stream, peer)) => self.hand_over(stream, peer, bound.listener.protocol),
-                Err(error) => rest_after(&error).await,
+                Err(error) => self.rest_after(&error).await,
             }
         }
     }
@@ -123,7 +123,7 @@ impl Acceptor {
         let open: usize = self.cores.iter().map(|core| core.load.load(Ordering::Relaxed)).sum();
         let Some(core) = self.cores.iter().min_by_key(load) else { return };
         if open >= self.most_connections || prepare(&stream).is_err() {
-            self.metrics.refused_connections.inc();
+            self.metrics.protect(Protection::Connections);
             return;
         }
         let tls = (protocol == Protocol::Https).then(|| self.tls.config());
@@ -132,19 +132,20 @@ impl Acceptor {
             core.load.fetch_sub(1, Ordering::Relaxed);
         }
     }
+
+    /// A connection that broke off before it was accepted is nothing; no descriptors left is a reason
+    /// to rest instead of spinning.
+    async fn rest_after(&self, error: &io::Error) {
+        if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+            self.metrics.protect(Protection::Descriptors);
+            tracing::warn!(%error, "cannot accept connections for a moment");
+            tokio::time::sleep(REST).await;
+        }
+    }
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new().with_time(super::upstream::connect::KEEPALIVE);
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
-}
-
-/// A connection that broke off before it was accepted is nothing; no descriptors left is a reason
-/// to rest instead of spinning.
-async fn rest_after(error: &io::Error) {
-    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-        tracing::warn!(%error, "cannot accept connections for a moment");
-        tokio::time::sleep(REST).await;
-    }
 }

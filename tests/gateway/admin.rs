@@ -86,7 +86,6 @@ async fn every_metric_has_its_name_and_help() {
         "paifang_http_requests_total",
         "paifang_http_request_duration_seconds",
         "paifang_connections",
-        "paifang_connections_refused_total",
         "paifang_upstream_connects_total",
         "paifang_upstream_resends_total",
         "paifang_protection_total",

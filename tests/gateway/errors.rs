@@ -57,7 +57,7 @@ async fn a_wrong_method_is_405() {
     let gateway = Gateway::start(Folder::with(backend.address(), spec)).await;
     let reply = gateway.ask(request("PUT /", &["Host: a.example"], "")).await;
     assert_entity(&reply, 405, "MethodNotAllowed", Some("method"));
-    assert_eq!(reply.field("allow"), Some("GET"));
+    assert_eq!(reply.field("allow"), Some("GET, HEAD"));
 }
 
 #[tokio::test]
@@ -103,7 +103,9 @@ async fn too_many_or_too_large_fields_are_431() {
         let fields: Vec<_> = std::iter::once("Host: a.example").chain(fields.iter().map(String::as_str)).collect();
         request("GET /", &fields, "")
     };
-    assert_eq!(gateway.ask(many(100)).await.status, 200);
+    // The backend of the tests has a limit of 100 itself and would count what the gateway adds.
+    let bare = Gateway::start(Folder::new()).await;
+    assert_eq!(bare.ask(many(100)).await.status, 404);
     for count in [101, 127, 150, 250] {
         assert_entity(&gateway.ask(many(count)).await, 431, "HeadersTooLarge", Some("headers"));
     }
@@ -247,5 +249,5 @@ async fn connections_over_the_limit_are_closed() {
         wire.try_reply().await.map(drop)
     })
     .await;
-    assert!(gateway.metric("paifang_connections_refused_total").await >= 1.0);
+    assert!(gateway.metric("paifang_protection_total{rule=\"connections\"}").await >= 1.0);
 }

@@ -11,6 +11,7 @@ mod folder;
 mod gateway;
 mod http2;
 mod message;
+#[allow(dead_code, reason = "the cluster tier uses the rest")]
 #[path = "../support/process.rs"]
 mod process;
 mod tls;

@@ -1,6 +1,7 @@
 //! Connections to backends: kept, used again, and never at the cost of a request.
 
 use std::sync::{Arc, Mutex};
+use tokio::sync::Notify;
 
 use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request};
 
@@ -26,16 +27,24 @@ async fn clients_share_connections_to_the_backend() {
         assert_eq!(gateway.get("/").await.status, 200);
     }
     assert!(backend.connections() <= 2, "one for each core, not {}", backend.connections());
-    let connects = gateway.metric("paifang_upstream_connects_total{result=\"success\"}").await;
+    let connects = gateway.metric("paifang_upstream_connects_total{result=\"ok\"}").await;
     assert!((connects as usize) == backend.connections(), "{connects}");
 }
 
 #[tokio::test]
 async fn a_connection_that_died_while_idle_costs_no_request() {
     for method in ["GET", "POST"] {
-        let backend = Script::start(|mut wire: Wire, _| async move {
-            wire.request().await;
-            wire.send(OK).await;
+        let noticed = Arc::new(Notify::new());
+        let notifier = Arc::clone(&noticed);
+        let backend = Script::start(move |mut wire: Wire, _| {
+            let notifier = Arc::clone(&notifier);
+            async move {
+                wire.request().await;
+                wire.send(OK).await;
+                wire.finish().await;
+                wire.closed().await;
+                notifier.notify_one();
+            }
         })
         .await;
         let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
@@ -43,6 +52,8 @@ async fn a_connection_that_died_while_idle_costs_no_request() {
         for number in 0..100 {
             let reply = wire.ask(request(&format!("{method} /"), &["Host: a.example"], "body")).await;
             assert_eq!(reply.status, 200, "{method} {number}");
+            // The gateway has seen the end of the connection when it closes its own side.
+            noticed.notified().await;
         }
         assert_eq!(backend.connections(), 100, "each one was closed after its answer");
     }

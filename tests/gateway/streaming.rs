@@ -134,7 +134,7 @@ async fn a_chunk_passes_before_the_next_one_comes() {
     wire.head().await;
     assert_eq!(wire.take(10).await.unwrap(), b"5\r\nfirst\r\n");
     go_on.notify_one();
-    assert_eq!(wire.take(16).await.unwrap(), b"6\r\nsecond\r\n0\r\n\r");
+    assert_eq!(wire.take(16).await.unwrap(), b"6\r\nsecond\r\n0\r\n\r\n");
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ async fn websocket_frames_are_echoed_both_ways() {
     let seen = Arc::<Mutex<Vec<Handshake>>>::default();
     let backend = websocket_echo(Arc::clone(&seen)).await;
     let gateway = Gateway::start(Folder::with(backend.address(), WEB)).await;
-    let mut asked = format!("ws://a.example/web/ws?room=1").into_client_request().unwrap();
+    let mut asked = "ws://a.example/web/ws?room=1".into_client_request().unwrap();
     asked.headers_mut().insert("sec-websocket-protocol", "chat.v2, chat.v1".parse().unwrap());
     asked.headers_mut().insert("cookie", "c=1".parse().unwrap());
     let (stream, _) = gateway.open().await.into_parts();

@@ -2,10 +2,10 @@
 
 use super::Routed;
 use crate::proxy::{
-    admission::is_per_hop,
     body::Body,
     error::Failure,
     exchange::Exchange,
+    fields::is_per_hop,
     request_body::RequestBody,
     upstream::{
         forward::{Outgoing, forward},
@@ -13,10 +13,11 @@ use crate::proxy::{
     },
 };
 use http::{
-    HeaderMap, HeaderName, Request, Response, Version,
-    header::{CONNECTION, UPGRADE},
+    HeaderMap, HeaderName, Request, Response, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, UPGRADE},
     request::Parts,
 };
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 /// Passes a request on and streams the answer back.
@@ -27,7 +28,12 @@ pub(crate) async fn proxy(
 ) -> Result<Response<Body>, Failure> {
     let (parts, incoming) = request.into_parts();
     let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        // Nobody asked for that.
+        return Err(Failure::UpstreamBroken);
+    }
     clean(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
     let (parts, incoming) = response.into_parts();
     Ok(Response::from_parts(parts, Body::upstream(incoming, lease)))
 }
@@ -44,11 +50,23 @@ pub(crate) async fn pass(
     let (upstream, _) = routed.table.upstream(upstream);
     parts.uri = routed.target.clone();
     parts.version = Version::HTTP_11;
+    frame(&mut parts.headers, &incoming);
     let (body, watch) = RequestBody::new(incoming, &core.clock, limits.body_bytes, limits.body_timeout);
     exchange.forwarded(permit.endpoint().address(), watch.as_ref());
     let outgoing =
         Outgoing { request: Request::from_parts(parts, body), body: watch, timeout: routed.rule.request_timeout };
     forward(core, &upstream.policy, permit, outgoing).await
+}
+
+/// Frames the request anew: the length that was understood, not the text that told it.
+fn frame(headers: &mut HeaderMap, body: &Incoming) {
+    if !headers.contains_key(CONTENT_LENGTH) {
+        return;
+    }
+    match body.size_hint().exact() {
+        Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
+        None => headers.remove(CONTENT_LENGTH),
+    };
 }
 
 /// Removes the fields of the endpoint's own connection from a response.

@@ -7,9 +7,9 @@ use super::{
     Routed,
     http::{clean, pass},
 };
-use crate::proxy::{balancer::Permit, body::Body, core::Core, error::Failure, exchange::Exchange};
+use crate::proxy::{body::Body, core::Core, error::Failure, exchange::Exchange, permit::Permit};
 use ::http::{
-    HeaderValue, Request, Response, StatusCode,
+    HeaderValue, Request, Response, StatusCode, Version,
     header::{CONNECTION, UPGRADE},
 };
 use hyper::{
@@ -33,6 +33,7 @@ pub(crate) async fn upgrade(
     let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         clean(response.headers_mut());
+        *response.version_mut() = Version::HTTP_11;
         let (parts, incoming) = response.into_parts();
         return Ok(Response::from_parts(parts, Body::upstream(incoming, lease)));
     }

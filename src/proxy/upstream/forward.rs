@@ -4,10 +4,10 @@ use super::{connect::connect, pool::Lease};
 use crate::{
     model::upstream::UpstreamPolicy,
     proxy::{
-        balancer::Permit,
         clock::race,
         core::Core,
         error::Failure,
+        permit::Permit,
         request_body::{BodyWatch, Fate, RequestBody},
     },
 };

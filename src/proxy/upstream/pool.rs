@@ -5,7 +5,7 @@
 
 use crate::{
     model::endpoint::Endpoint,
-    proxy::{balancer::Permit, clock::Clock, request_body::RequestBody},
+    proxy::{clock::Clock, permit::Permit, request_body::RequestBody},
 };
 use hyper::client::conn::http1::SendRequest;
 use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};

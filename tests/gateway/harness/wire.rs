@@ -198,11 +198,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
         (self.stream, self.unread)
     }
-
-    /// The stream, for what only it can do.
-    pub(crate) const fn stream(&self) -> &S {
-        &self.stream
-    }
 }
 
 fn status(head: &Head) -> u16 {
