@@ -27,18 +27,25 @@ pub fn schema() -> Value {
 fn gateway_routes() -> CustomResourceDefinition {
     let mut crd = GatewayRoute::crd();
     let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
-    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(drop_nulls);
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(polish);
     crd
 }
 
 /// A field that is null is a field that is not there. The API server takes nulls out by itself
 /// where the schema does not allow them, and then `has()` in a CEL rule means what it says.
-fn drop_nulls(schema: &mut JSONSchemaProps) {
+/// Descriptions lose the line ends of the source: `kubectl explain` wraps them by itself.
+fn polish(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
-    schema.properties.iter_mut().flatten().for_each(|(_, property)| drop_nulls(property));
+    schema.description = schema.description.as_deref().map(unwrap_lines);
+    schema.properties.iter_mut().flatten().for_each(|(_, property)| polish(property));
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        drop_nulls(items);
+        polish(items);
     }
+}
+
+/// Paragraphs on one line each.
+fn unwrap_lines(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A CRD as YAML, as it is published.
