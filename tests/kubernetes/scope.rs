@@ -1,4 +1,4 @@
-//! One namespace alone: no right and no watch beyond it.
+//! The rights that an installation has: enough, and in one namespace alone none beyond it.
 
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::{Api, ResourceExt, api::ListParams};
@@ -28,6 +28,37 @@ async fn namespaced_installation_works_without_cluster_wide_rights() {
     assert_eq!(outside.get_route("greet").await.data["status"], Value::Null);
     assert!(!gateway.log().contains("orbidden"), "{}", gateway.log());
     has_no_cluster_wide_rights(&release).await;
+}
+
+#[tokio::test]
+async fn helm_test_finds_the_default_installation_in_order() {
+    let (release, gateway) = Release::shared().await;
+
+    let output = release.prepare_test(gateway).await.run().await;
+
+    is_in_order(&output, &["may watch secrets in namespace", "may watch namespaces in all namespaces", "is ready"]);
+}
+
+#[tokio::test]
+async fn helm_test_finds_a_namespaced_installation_in_order() {
+    let release = Release::of_own_class("preflight", &["rbac.scope=namespace", "ingressClass.enabled=false"]).await;
+    let mut gateway = release.start("paifang-0", &[]).await;
+    gateway.ready().await;
+
+    let output = release.prepare_test(&gateway).await.run().await;
+
+    is_in_order(&output, &[release.namespace(), "is ready"]);
+}
+
+/// Every line says ok, and these parts are among them.
+fn is_in_order(output: &str, parts: &[&str]) {
+    let lines: Vec<_> = output.lines().collect();
+    let (last, checks) = lines.split_last().expect("there must be lines");
+    assert_eq!(*last, "everything is as it should be");
+    assert!(checks.iter().all(|line| line.starts_with("ok    ")), "{output}");
+    for part in parts {
+        assert!(output.contains(part), "{part} must be in:\n{output}");
+    }
 }
 
 async fn has_no_cluster_wide_rights(release: &Release) {

@@ -4,12 +4,12 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Container, EnvVar},
+    core::v1::{Container, EnvVar, Pod},
 };
 use kube::Api;
-use tokio::sync::OnceCell;
+use tokio::{process::Command, sync::OnceCell};
 
-use super::{Cluster, Gateway, Objects};
+use super::{Cluster, Gateway, Objects, tools};
 
 /// The chart.
 pub(crate) const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/paifang");
@@ -96,18 +96,38 @@ impl Release {
         Prepared { args, variables: self.variables(&container, pod) }
     }
 
+    /// What `helm test` would run: the command line of the chart's test pod under the same
+    /// `ServiceAccount`, with `gateway` in the place of its Service.
+    pub(crate) async fn prepare_test(&self, gateway: &Gateway) -> Prepared {
+        let hooks = self.cluster.helm(&["get", "hooks", NAME, "--namespace", &self.namespace]).await;
+        let pod: Pod = serde_saphyr::from_str(&hooks).expect("the chart must have one hook, its test pod");
+        let spec = pod.spec.expect("a pod has a spec");
+        let account = spec.service_account_name.expect("the chart must name its ServiceAccount");
+        let container = spec.containers.into_iter().next().expect("the test must have a container");
+        let kubeconfig = self.cluster.service_account_kubeconfig(&self.namespace, &account).await;
+        let admin = gateway.address("admin");
+        let move_service = |arg: &String| match arg.split_once('=') {
+            Some(("--admin-url", _)) => format!("--admin-url=http://{admin}"),
+            _ => arg.clone(),
+        };
+        let mut args: Vec<_> = container.args.iter().flatten().map(move_service).collect();
+        args.push(format!("--kubeconfig={}", kubeconfig.display()));
+        Prepared { args, variables: self.variables(&container, "paifang-test") }
+    }
+
     /// What the downward API would set.
     fn variables(&self, container: &Container, pod: &str) -> Vec<(String, String)> {
         let field = |variable: &EnvVar| {
-            let source = variable.value_from.as_ref()?.field_ref.as_ref()?;
-            let value = match source.field_path.as_str() {
-                "metadata.name" => pod,
-                "metadata.namespace" => &self.namespace,
-                other => panic!("the tests do not know the field {other}"),
+            let source = variable.value_from.as_ref().and_then(|source| source.field_ref.as_ref());
+            let value = match source.map(|source| source.field_path.as_str()) {
+                None => variable.value.as_deref().unwrap_or_default(),
+                Some("metadata.name") => pod,
+                Some("metadata.namespace") => &self.namespace,
+                Some(other) => panic!("the tests do not know the field {other}"),
             };
-            Some((variable.name.clone(), value.to_owned()))
+            (variable.name.clone(), value.to_owned())
         };
-        container.env.iter().flatten().filter_map(field).collect()
+        container.env.iter().flatten().map(field).collect()
     }
 }
 
@@ -118,7 +138,14 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// Runs it.
+    /// Runs it to its end and returns what it printed; panics when it fails.
+    pub(crate) async fn run(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_paifang"));
+        command.env_clear().args(&self.args).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        tools::run(&mut command).await
+    }
+
+    /// Starts it as a gateway.
     pub(crate) async fn start(&self) -> Gateway {
         let args: Vec<_> = self.args.iter().map(String::as_str).collect();
         let variables: Vec<_> = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

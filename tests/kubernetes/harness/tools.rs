@@ -13,7 +13,8 @@ pub(crate) fn path(key: &str) -> PathBuf {
 /// Runs `command` to its end and returns what it printed; panics with its complaint when it fails.
 pub(crate) async fn run(command: &mut Command) -> String {
     let output = command.output().await.unwrap_or_else(|error| panic!("{command:?} must start: {error}"));
-    assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
+    let complaint = [&*output.stdout, &*output.stderr].map(String::from_utf8_lossy).concat();
+    assert!(output.status.success(), "{command:?} failed: {complaint}");
     String::from_utf8(output.stdout).expect("the output must be UTF-8")
 }
 
