@@ -1,6 +1,9 @@
 //! Endpoints: from EndpointSlices, written by the tests or by the real controller, to the wire.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    net::{Ipv6Addr, SocketAddr},
+};
 
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, api::ListParams};
@@ -52,14 +55,17 @@ async fn terminating_pods_serve_only_where_no_other_is_ready() {
 }
 
 #[tokio::test]
-async fn ipv6_pods_are_reached() {
+async fn ipv6_pods_are_reached_by_clients_of_both_families() {
     let (_, gateway) = Release::shared().await;
     let objects = Cluster::shared().await.scratch("ipv6").await;
     let _backend = Backend::start_v6(&objects, "greeter", 2).await;
 
     objects.route("greet", to_service("ipv6.example", "greeter")).await;
 
-    pods_are(gateway.address("http"), "ipv6.example", &["greeter-0", "greeter-1"]).await;
+    let proxy = gateway.address("http");
+    for client in [proxy, (Ipv6Addr::LOCALHOST, proxy.port()).into()] {
+        pods_are(client, "ipv6.example", &["greeter-0", "greeter-1"]).await;
+    }
 }
 
 #[tokio::test]
@@ -79,7 +85,7 @@ async fn slices_of_the_real_controller_are_followed() {
     let first = pod(&objects, "greeter-0").await;
     let _second = pod(&objects, "greeter-1").await;
     pods_are(proxy, host, &["greeter-0", "greeter-1"]).await;
-    assert!(slices(&objects).await.iter().all(|slice| is_by_controller(slice)), "the controller must write the slices");
+    assert!(slices(&objects).await.iter().all(is_by_controller), "the controller must write the slices");
     set_ready(&objects, "greeter-1", false).await;
     pods_are(proxy, host, &["greeter-0"]).await;
     set_ready(&objects, "greeter-1", true).await;
@@ -123,7 +129,7 @@ fn is_by_controller(slice: &EndpointSlice) -> bool {
 }
 
 /// Waits until just these pods answer for `host`, each of them in a row of requests.
-async fn pods_are(proxy: std::net::SocketAddr, host: &str, pods: &[&str]) {
+async fn pods_are(proxy: SocketAddr, host: &str, pods: &[&str]) {
     let wanted: BTreeSet<String> = pods.iter().map(|&pod| pod.to_owned()).collect();
     eventually(FOLLOW, &format!("{pods:?} answer for {host}"), || async {
         let mut seen = BTreeSet::new();

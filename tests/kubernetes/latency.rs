@@ -4,7 +4,10 @@
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Backend, Cluster, Load, Objects, Release, Switch, expect, http, objects::to_service};
+use crate::harness::{
+    Backend, Cluster, Load, Objects, Release, Switch, expect, http,
+    objects::{route, to_service},
+};
 
 const ROUTES: usize = 100;
 /// The aim is 20 ms. A machine that is busy otherwise must not fail the test for that.
@@ -20,7 +23,7 @@ async fn new_routes_are_served_within_milliseconds() {
     let mut times = Vec::with_capacity(ROUTES);
     for number in 0..ROUTES {
         let host = format!("h{number}.latency.example");
-        let route = crate::harness::objects::route(&format!("h{number}"), to_service(&host, "greeter"));
+        let route = route(&format!("h{number}"), to_service(&host, "greeter"));
         objects.create(&route).await.expect("a route must be accepted");
         let answered = Instant::now();
         while http::get(proxy, &host, "/").await.status != 200 {

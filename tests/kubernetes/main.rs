@@ -3,6 +3,8 @@
 //! enters the network namespace in which pod addresses are local; a plain `cargo test` leaves
 //! this tier out.
 
+#![allow(clippy::needless_pass_by_value, reason = "objects are made by json! where they are passed")]
+
 mod cluster;
 mod crd;
 mod endpoints;

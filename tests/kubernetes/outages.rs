@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Backend, Cluster, FOLLOW, Gateway, Load, Objects, Release, eventually, expect, http, objects::to_service,
+    Backend, Cluster, FOLLOW, Gateway, Load, Objects, Release, eventually, expect, http,
+    objects::{route, to_service},
 };
 
 const OUTAGE: Duration = Duration::from_secs(30);
@@ -112,7 +113,7 @@ async fn object_that_does_not_parse_stops_no_other() {
 
 /// Writes a route that no schema of ours lets pass, once the API server has taken the loose one.
 async fn nonsense(objects: &Objects, name: &str) {
-    let object = crate::harness::objects::route(name, json!({"className": "paifang", "rules": "none"}));
+    let object = route(name, json!({"className": "paifang", "rules": "none"}));
     eventually(FOLLOW, "the loose schema holds", || async {
         objects.try_apply(&object).await.map_err(|error| error.to_string())
     })

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::harness::{
-    Authority, Backend, Cluster, FOLLOW, Gateway, Objects, Release, eventually, https, objects::to_service, tls_secret,
+    Authority, Backend, Cluster, FOLLOW, Gateway, Objects, Release, eventually, expect, https, objects::to_service,
+    tls_secret,
 };
 
 #[tokio::test]
@@ -53,7 +54,26 @@ async fn secret_that_may_not_be_read_is_explained_with_the_mend() {
     // Without a certificate for the name there is an alert, and plain HTTP works.
     https::get(gateway.address("https"), host, &authority).await.expect_err("no certificate must be shown");
     objects.condition("greet", "Programmed", "True", "Programmed").await;
-    crate::harness::expect::pod(gateway.address("http"), host, "greeter-0").await;
+    expect::pod(gateway.address("http"), host, "greeter-0").await;
+}
+
+#[tokio::test]
+async fn secrets_of_named_namespaces_are_read() {
+    let objects = Cluster::shared().await.scratch("named").await;
+    let release = Release::of_own_class("reader", &[&format!("tls.namespaces={{{}}}", objects.namespace())]).await;
+    let authority = Authority::new("named");
+    let host = "named.example";
+    let _backend = Backend::start(&objects, "greeter", 1).await;
+    let certificate = write_secret(&objects, "greeter-tls", &authority, host).await;
+    let mut spec = with_secret(host, "greeter", "greeter-tls");
+    spec["className"] = json!(release.namespace());
+    objects.route("greet", spec).await;
+    let mut gateway = release.start("paifang-0", &[]).await;
+    gateway.ready().await;
+
+    objects.served("greet").await;
+
+    shows(&gateway, host, &authority, &certificate).await;
 }
 
 #[tokio::test]

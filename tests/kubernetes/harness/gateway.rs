@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::Path,
     process::{Command, ExitStatus},
     time::Duration,
 };
@@ -25,16 +24,8 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    /// `paifang serve` with `kubeconfig`, free ports, and `args`. Returns once its listeners are
-    /// open, which says nothing about readiness: see [`Gateway::ready`].
-    pub(crate) async fn serve(kubeconfig: &Path, args: &[&str]) -> Self {
-        let path = kubeconfig.to_str().expect("the path must be UTF-8");
-        let ports = ["--http", "[::]:0", "--https", "[::]:0", "--admin", "[::]:0"];
-        let fixed = ["serve", "--kubeconfig", path, "--log-format", "json"];
-        Self::start(&[&fixed[..], &ports, args].concat(), &[]).await
-    }
-
-    /// The binary with exactly these arguments and variables, for instance those of the chart.
+    /// The binary with exactly these arguments and variables. Returns once its listeners are open,
+    /// which says nothing about readiness: see [`Gateway::ready`].
     pub(crate) async fn start(args: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a folder must be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_paifang"));
