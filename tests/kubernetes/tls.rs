@@ -37,9 +37,10 @@ async fn certificate_comes_and_is_rotated_without_a_restart() {
 }
 
 #[tokio::test]
-async fn secret_that_may_not_be_read_is_explained_with_the_mend() {
-    let (_, gateway) = Release::shared().await;
-    let objects = Cluster::shared().await.scratch("unread").await;
+async fn secret_that_may_not_be_read_is_explained_with_the_right_to_paste() {
+    let (release, gateway) = Release::shared().await;
+    let cluster = Cluster::shared().await;
+    let objects = cluster.scratch("unread").await;
     let authority = Authority::new("unread");
     let host = "unread.example";
     let _backend = Backend::start(&objects, "greeter", 1).await;
@@ -48,9 +49,16 @@ async fn secret_that_may_not_be_read_is_explained_with_the_mend() {
     objects.route("greet", with_secret(host, "greeter", "greeter-tls")).await;
 
     let told = objects.condition("greet", "ResolvedRefs", "False", "InvalidCertificateRef").await;
-    for part in ["tls.namespaces", objects.namespace()] {
-        assert!(told.message.contains(part), "{part} must be in: {}", told.message);
+    let start = format!("spec.tls.secretName: Secrets of namespace `{}` are not read", objects.namespace());
+    assert!(told.message.starts_with(&start), "{}", told.message);
+    assert!(told.message.contains("tls.namespaces"), "{}", told.message);
+    for command in told.message.split("kubectl ").skip(1) {
+        let args: Vec<_> = command.split_whitespace().map(|word| word.trim_end_matches(';')).collect();
+        cluster.kubectl(&args).await;
     }
+    let account = format!("--as=system:serviceaccount:{}:paifang", release.namespace());
+    let asked = ["auth", "can-i", "watch", "secrets", "-n", objects.namespace(), &account];
+    assert_eq!(cluster.kubectl(&asked).await.trim(), "yes", "after pasting: {}", told.message);
     // Without a certificate for the name there is an alert, and plain HTTP works.
     https::get(gateway.address("https"), host, &authority).await.expect_err("no certificate must be shown");
     objects.condition("greet", "Programmed", "True", "Programmed").await;

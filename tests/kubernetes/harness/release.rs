@@ -4,7 +4,7 @@
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Container, EnvVar, Pod},
+    core::v1::{EnvVar, Pod, PodSpec},
 };
 use kube::Api;
 use tokio::{process::Command, sync::OnceCell};
@@ -86,14 +86,10 @@ impl Release {
     pub(crate) async fn prepare(&self, pod: &str, more: &[&str]) -> Prepared {
         let deployments: Api<Deployment> = Api::namespaced(self.cluster.client().await, &self.namespace);
         let deployment = deployments.get(NAME).await.expect("the chart must have made a Deployment");
-        let template = deployment.spec.expect("a Deployment has a spec").template.spec.expect("a pod has a spec");
-        let account = template.service_account_name.expect("the chart must name its ServiceAccount");
-        let container = template.containers.into_iter().next().expect("the chart must have a container");
-        let kubeconfig = self.cluster.service_account_kubeconfig(&self.namespace, &account).await;
-        let mut args = free_ports(&container);
-        args.push(format!("--kubeconfig={}", kubeconfig.display()));
-        args.extend(more.iter().map(|&arg| arg.to_owned()));
-        Prepared { args, variables: self.variables(&container, pod) }
+        let template = deployment.spec.expect("a Deployment has a spec").template;
+        let mut prepared = self.prepared(template.spec.expect("a pod has a spec"), pod, free_port).await;
+        prepared.args.extend(more.iter().map(|&arg| arg.to_owned()));
+        prepared
     }
 
     /// What `helm test` would run: the command line of the chart's test pod under the same
@@ -101,33 +97,36 @@ impl Release {
     pub(crate) async fn prepare_test(&self, gateway: &Gateway) -> Prepared {
         let hooks = self.cluster.helm(&["get", "hooks", NAME, "--namespace", &self.namespace]).await;
         let pod: Pod = serde_saphyr::from_str(&hooks).expect("the chart must have one hook, its test pod");
-        let spec = pod.spec.expect("a pod has a spec");
-        let account = spec.service_account_name.expect("the chart must name its ServiceAccount");
-        let container = spec.containers.into_iter().next().expect("the test must have a container");
-        let kubeconfig = self.cluster.service_account_kubeconfig(&self.namespace, &account).await;
         let admin = gateway.address("admin");
-        let move_service = |arg: &String| match arg.split_once('=') {
+        let move_service = |arg: &str| match arg.split_once('=') {
             Some(("--admin-url", _)) => format!("--admin-url=http://{admin}"),
-            _ => arg.clone(),
+            _ => arg.to_owned(),
         };
-        let mut args: Vec<_> = container.args.iter().flatten().map(move_service).collect();
-        args.push(format!("--kubeconfig={}", kubeconfig.display()));
-        Prepared { args, variables: self.variables(&container, "paifang-test") }
+        self.prepared(pod.spec.expect("a pod has a spec"), "paifang-test", move_service).await
     }
 
-    /// What the downward API would set.
-    fn variables(&self, container: &Container, pod: &str) -> Vec<(String, String)> {
-        let field = |variable: &EnvVar| {
-            let source = variable.value_from.as_ref().and_then(|source| source.field_ref.as_ref());
-            let value = match source.map(|source| source.field_path.as_str()) {
-                None => variable.value.as_deref().unwrap_or_default(),
-                Some("metadata.name") => pod,
-                Some("metadata.namespace") => &self.namespace,
-                Some(other) => panic!("the tests do not know the field {other}"),
-            };
-            (variable.name.clone(), value.to_owned())
+    async fn prepared(&self, spec: PodSpec, pod: &str, change: impl Fn(&str) -> String) -> Prepared {
+        let account = spec.service_account_name.as_deref().expect("the chart must name its ServiceAccount");
+        let container = spec.containers.first().expect("the chart must have a container");
+        let kubeconfig = self.cluster.service_account_kubeconfig(&self.namespace, account).await;
+        let mut args: Vec<_> = container.args.iter().flatten().map(|arg| change(arg)).collect();
+        args.push(format!("--kubeconfig={}", kubeconfig.display()));
+        let variables = container.env.iter().flatten();
+        let variables = variables.map(|variable| (variable.name.clone(), self.value(variable, pod, account)));
+        Prepared { args, variables: variables.collect() }
+    }
+
+    /// What the kubelet would set, for a pod of this name and account.
+    fn value(&self, variable: &EnvVar, pod: &str, account: &str) -> String {
+        let source = variable.value_from.as_ref().and_then(|source| source.field_ref.as_ref());
+        let value = match source.map(|source| source.field_path.as_str()) {
+            None => variable.value.as_deref().unwrap_or_default(),
+            Some("metadata.name") => pod,
+            Some("metadata.namespace") => &self.namespace,
+            Some("spec.serviceAccountName") => account,
+            Some(other) => panic!("the tests do not know the field {other}"),
         };
-        container.env.iter().flatten().map(field).collect()
+        value.to_owned()
     }
 }
 
@@ -153,11 +152,10 @@ impl Prepared {
     }
 }
 
-/// The container's arguments with every listener on a free port.
-fn free_ports(container: &Container) -> Vec<String> {
-    let move_listener = |arg: &String| match arg.split_once('=') {
+/// An argument with its listener, if it names one, on a free port.
+fn free_port(arg: &str) -> String {
+    match arg.split_once('=') {
         Some((flag @ ("--http" | "--https" | "--admin"), _)) => format!("{flag}=[::]:0"),
-        _ => arg.clone(),
-    };
-    container.args.iter().flatten().map(move_listener).collect()
+        _ => arg.to_owned(),
+    }
 }
