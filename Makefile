@@ -1,7 +1,7 @@
 # The commands of the project. The work is done by cargo and by the scripts in tests/.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint fmt crds manifests docs
+.PHONY: help run build test setup bench lint fmt crds manifests docs
 
 # The folder that `make run` serves.
 DIR ?= examples/quickstart
@@ -25,6 +25,9 @@ test: ## set up what the tests need and run every tier, or those in TIERS
 
 setup: ## only fetch and build what the tests need, into the cache folder
 	tests/setup/setup.sh
+
+bench: ## measure against nginx and a byte relay
+	benches/run.sh
 
 lint: ## format check, clippy and shell scripts
 	tests/run.sh format clippy scripts
