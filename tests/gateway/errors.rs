@@ -13,7 +13,8 @@ fn assert_entity(reply: &Reply, status: u16, code: &str, target: Option<&str>) {
     assert_eq!(reply.status, status, "{reply:?}");
     assert_eq!(reply.field("content-type"), Some("application/json"), "{reply:?}");
     let date = reply.field("date").expect("Date must be there");
-    let form = Regex::new(r"^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$").unwrap();
+    let form = Regex::new(r"^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$")
+        .expect("the expression must be valid");
     assert!(form.is_match(date), "{date}");
     assert!(reply.field("x-request-id").is_some(), "{reply:?}");
     let json = reply.json();
@@ -57,7 +58,7 @@ async fn a_wrong_method_is_405() {
     let gateway = Gateway::start(Folder::with(backend.address(), spec)).await;
     let reply = gateway.ask(request("PUT /", &["Host: a.example"], "")).await;
     assert_entity(&reply, 405, "MethodNotAllowed", Some("method"));
-    assert_eq!(reply.field("allow"), Some("GET, HEAD"));
+    assert_eq!(reply.field("allow"), Some("GET, HEAD"), "GET takes HEAD too");
 }
 
 #[tokio::test]
@@ -103,9 +104,7 @@ async fn too_many_or_too_large_fields_are_431() {
         let fields: Vec<_> = std::iter::once("Host: a.example").chain(fields.iter().map(String::as_str)).collect();
         request("GET /", &fields, "")
     };
-    // The backend of the tests has a limit of 100 itself and would count what the gateway adds.
-    let bare = Gateway::start(Folder::new()).await;
-    assert_eq!(bare.ask(many(100)).await.status, 404);
+    assert_eq!(gateway.ask(many(100)).await.status, 200);
     for count in [101, 127, 150, 250] {
         assert_entity(&gateway.ask(many(count)).await, 431, "HeadersTooLarge", Some("headers"));
     }

@@ -22,7 +22,7 @@ async fn connect(gateway: &Gateway, authority: &Authority) -> Http2 {
 fn request(path: &str, fields: &[(&str, &str)], body: &str) -> Request<Full<Bytes>> {
     let request = Request::post(format!("https://a.example{path}"));
     let request = fields.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    request.body(Full::from(body.to_owned())).unwrap()
+    request.body(Full::from(body.to_owned())).expect("the request must be valid")
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! The gateway tier: the real binary in standalone mode over loopback, byte for byte.
 
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test that cannot go on says where")]
-
 mod admin;
+mod back_pressure;
 mod errors;
 mod forwarding;
 mod harness;

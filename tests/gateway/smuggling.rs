@@ -5,26 +5,40 @@ use crate::harness::{Backend, Folder, Gateway, Seen, request};
 
 const ANY: &str = "{rules: [{backends: [{service: echo}]}]}";
 
-/// Sends bytes, reads until the gateway has nothing more to say, and returns the status codes of
-/// its answers with what the backend saw.
-async fn outcome(raw: &[u8]) -> (Vec<u16>, Vec<Seen>) {
-    let backend = Backend::echo("echo").await;
-    let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
-    let mut wire = gateway.open().await;
-    // A refused request may be answered, and the connection closed, before all of it is sent.
-    let _ = wire.try_send(raw).await;
-    let mut statuses = vec![wire.reply().await.status];
-    wire.finish().await;
-    while let Ok(reply) = wire.try_reply().await {
-        statuses.push(reply.status);
+/// A gateway and the backend behind it.
+struct Range {
+    gateway: Gateway,
+    backend: Backend,
+}
+
+impl Range {
+    async fn start() -> Self {
+        let backend = Backend::echo("echo").await;
+        let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+        Self { gateway, backend }
     }
-    (statuses, backend.seen())
+
+    /// Sends bytes over a connection of its own, reads until the gateway has nothing more to say,
+    /// and returns the status codes of its answers with what the backend saw.
+    async fn outcome(&self, raw: impl AsRef<[u8]>) -> (Vec<u16>, Vec<Seen>) {
+        let before = self.backend.seen().len();
+        let mut wire = self.gateway.open().await;
+        // A refused request may be answered, and the connection closed, before all of it is sent.
+        let _ = wire.try_send(raw).await;
+        let mut statuses = vec![wire.reply().await.status];
+        wire.finish().await;
+        while let Ok(reply) = wire.try_reply().await {
+            statuses.push(reply.status);
+        }
+        (statuses, self.backend.seen().split_off(before))
+    }
 }
 
 /// Checks that each request is refused with 400 and no backend sees anything.
 async fn refused(table: &[(&str, &str)]) {
+    let range = Range::start().await;
     for (name, raw) in table {
-        let (statuses, seen) = outcome(raw.as_bytes()).await;
+        let (statuses, seen) = range.outcome(raw).await;
         assert_eq!(statuses, [400], "{name}");
         assert!(seen.is_empty(), "{name}: {seen:?}");
     }
@@ -126,22 +140,25 @@ async fn a_request_must_name_one_host() {
 
 #[tokio::test]
 async fn targets_outside_of_ascii_are_refused() {
+    let range = Range::start().await;
     for target in [&b"/caf\xc3\xa9"[..], b"/\xff", b"/a?\xc3\xa9", b"/\x7f"] {
         let raw = [b"GET ", target, b" HTTP/1.1\r\nHost: a.example\r\n\r\n"].concat();
-        let (statuses, seen) = outcome(&raw).await;
+        let (statuses, seen) = range.outcome(raw).await;
         assert_eq!((statuses, seen.len()), (vec![400], 0), "{:?}", String::from_utf8_lossy(target));
     }
 }
 
-/// The HTTP library cuts it off before the gateway sees it; nobody behind decides by it.
+/// hyper cuts a fragment off while it parses, so nobody behind it can be misled by one.
 #[tokio::test]
-async fn a_fragment_does_not_reach_the_backend() {
-    let (statuses, seen) = outcome(b"GET /a#b HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
-    assert_eq!((statuses, seen.len(), seen[0].target.as_str()), (vec![200], 1, "/a"));
+async fn a_fragment_reaches_neither_the_route_nor_the_backend() {
+    let range = Range::start().await;
+    let (statuses, seen) = range.outcome(b"GET /a#/../b HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+    assert_eq!((statuses, seen[0].target.as_str()), (vec![200], "/a"));
 }
 
 #[tokio::test]
 async fn chunks_that_are_not_well_formed_end_the_request() {
+    let range = Range::start().await;
     for (name, body) in [
         ("LF alone after the size", "5\nhello\r\n0\r\n\r\n"),
         ("0x", "0x5\r\nhello\r\n0\r\n\r\n"),
@@ -151,7 +168,7 @@ async fn chunks_that_are_not_well_formed_end_the_request() {
         ("no size", "\r\nhello\r\n0\r\n\r\n"),
     ] {
         let raw = post("Transfer-Encoding: chunked", body) + "GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
-        let (statuses, seen) = outcome(raw.as_bytes()).await;
+        let (statuses, seen) = range.outcome(raw).await;
         assert_eq!(statuses, [400], "{name}");
         assert!(seen.iter().all(|seen| seen.target != "/smuggled" && seen.body != "hello"), "{name}: {seen:?}");
     }
@@ -159,13 +176,14 @@ async fn chunks_that_are_not_well_formed_end_the_request() {
 
 #[tokio::test]
 async fn a_length_beside_chunked_is_dropped_and_the_connection_closed() {
+    let range = Range::start().await;
     for fields in [
         "Content-Length: 3\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 3",
         "Content-Length: 3\r\nTransfer-Encoding: Chunked",
     ] {
         let smuggled = request("GET /smuggled", &["Host: a.example"], "");
-        let (statuses, seen) = outcome((post(fields, CHUNKS) + &smuggled).as_bytes()).await;
+        let (statuses, seen) = range.outcome(post(fields, CHUNKS) + &smuggled).await;
         assert_eq!(statuses, [200], "the connection ends with the answer: {fields}");
         assert_eq!(seen.len(), 1, "{fields}");
         assert_eq!((&seen[0].body[..], seen[0].one("transfer-encoding")), (&b"hello"[..], Some("chunked")), "{fields}");
@@ -175,6 +193,7 @@ async fn a_length_beside_chunked_is_dropped_and_the_connection_closed() {
 
 #[tokio::test]
 async fn what_is_accepted_is_framed_anew() {
+    let range = Range::start().await;
     for (name, raw) in [
         ("two equal lengths", post("Content-Length: 5\r\nContent-Length: 5", "hello")),
         ("leading zeros", post("Content-Length: 0005", "hello")),
@@ -187,7 +206,7 @@ async fn what_is_accepted_is_framed_anew() {
             "POST http://a.example/ HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nhello".into(),
         ),
     ] {
-        let (statuses, seen) = outcome(raw.as_bytes()).await;
+        let (statuses, seen) = range.outcome(raw).await;
         assert_eq!((statuses, seen.len()), (vec![200], 1), "{name}");
         let seen = &seen[0];
         assert_eq!((seen.target.as_str(), &seen.body[..]), ("/", &b"hello"[..]), "{name}");
@@ -199,8 +218,9 @@ async fn what_is_accepted_is_framed_anew() {
 
 #[tokio::test]
 async fn aliases_of_framing_fields_do_not_reach_the_backend() {
+    let range = Range::start().await;
     let raw = post("Transfer_Encoding: chunked\r\nContent-Length: 5", "hello");
-    let (statuses, seen) = outcome(raw.as_bytes()).await;
+    let (statuses, seen) = range.outcome(raw).await;
     assert_eq!(statuses, [200]);
     assert!(seen[0].all("transfer_encoding").is_empty(), "{:?}", seen[0].fields);
 }

@@ -17,18 +17,18 @@ async fn the_certificate_is_chosen_by_name() {
     let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
     let folder = Folder::new();
     folder.service("echo", &[backend.address()]);
-    for (name, host) in [("exact", "a.example"), ("wild", "'*.wild.example'"), ("other", "b.test")] {
+    for (name, host) in [("exact", "a.example"), ("wild", "'*.shop.example'"), ("other", "b.test")] {
         let spec =
             format!("{{hostnames: [{host}], tls: {{secretName: {name}}}, rules: [{{backends: [{{service: echo}}]}}]}}");
         folder.route(name, &spec);
     }
     folder.secret("exact", &authority.issue(&["a.example"]));
-    folder.secret("wild", &authority.issue(&["*.wild.example"]));
+    folder.secret("wild", &authority.issue(&["*.shop.example"]));
     folder.secret("other", &authority.issue(&["b.test"]));
     let gateway = Gateway::start(folder).await;
     let client = TlsClient::new(&authority, &[]);
     let mut certificates = Vec::new();
-    for name in ["a.example", "c.wild.example", "b.test"] {
+    for name in ["a.example", "c.shop.example", "b.test"] {
         let stream = client.open(gateway.address("https"), name).await;
         certificates.push(shown(&stream));
         let reply = Wire::over(stream).ask(get(name, "/")).await;

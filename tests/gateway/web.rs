@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::header::HeaderValue;
 use tokio_tungstenite::tungstenite::{
     Message,
     client::IntoClientRequest as _,
@@ -18,6 +19,11 @@ fn upgrade(path: &str, protocol: &str) -> String {
     request(&format!("GET {path}"), &fields, "")
 }
 
+fn first_of(list: &HeaderValue) -> HeaderValue {
+    let text = list.to_str().expect("the list must be ASCII");
+    text.split(',').next().and_then(|first| first.parse().ok()).expect("the list must have a first name")
+}
+
 /// A WebSocket server that echoes, and agrees to the first sub-protocol; it notes request lines.
 async fn websocket_echo(seen: Arc<Mutex<Vec<Handshake>>>) -> Script {
     Script::start(move |wire: Wire, _| {
@@ -25,18 +31,18 @@ async fn websocket_echo(seen: Arc<Mutex<Vec<Handshake>>>) -> Script {
         async move {
             #[expect(clippy::result_large_err, reason = "the library asks for this type")]
             let agree = |request: &Handshake, mut response: Agreed| {
-                seen.lock().unwrap().push(request.clone());
+                seen.lock().expect("no holder may panic").push(request.clone());
                 if let Some(protocols) = request.headers().get("sec-websocket-protocol") {
-                    let first = protocols.to_str().unwrap().split(',').next().unwrap().parse().unwrap();
-                    response.headers_mut().insert("sec-websocket-protocol", first);
+                    response.headers_mut().insert("sec-websocket-protocol", first_of(protocols));
                 }
                 Ok(response)
             };
             let (stream, _) = wire.into_parts();
             let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, agree).await else { return };
             while let Some(Ok(message)) = socket.next().await {
-                if message.is_text() || message.is_binary() {
-                    socket.send(message).await.unwrap();
+                let echoed = message.is_text() || message.is_binary();
+                if echoed && socket.send(message).await.is_err() {
+                    return;
                 }
             }
         }

@@ -94,7 +94,7 @@ impl Backend {
                 open.spawn(async move {
                     let serve = service_fn(|request| service.serve(request));
                     // A peer that goes away in the middle is no concern of a pod.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
+                    let _ = http1::Builder::new().max_headers(256).serve_connection(TokioIo::new(stream), serve).await;
                 });
             }
         });
