@@ -135,6 +135,25 @@ async fn a_session_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_session_is_resumed_by_a_replica_with_the_same_ticket_keys() {
+    let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
+    let keys = "apiVersion: v1\nkind: Secret\nmetadata: {name: tickets}\n\
+                stringData: {first: 0123456789abcdef0123456789abcdef}\n";
+    let certificate = authority.issue(&["a.example"]);
+    let replica = async || {
+        let folder = Folder::with(backend.address(), SPEC);
+        folder.secret("a", &certificate).write("tickets.yaml", keys);
+        Gateway::start_with(folder, &["--tls-ticket-keys", "default/tickets"]).await
+    };
+    let (one, other) = (replica().await, replica().await);
+    let client = TlsClient::new(&authority, &[]);
+    let stream = client.open(one.address("https"), "a.example").await;
+    assert_eq!(Wire::over(stream).ask(get("a.example", "/")).await.status, 200);
+    let stream = client.open(other.address("https"), "a.example").await;
+    assert_eq!(stream.get_ref().1.handshake_kind(), Some(HandshakeKind::Resumed));
+}
+
+#[tokio::test]
 async fn plain_http_is_redirected_where_the_route_says_so() {
     let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
     let spec = "{hostnames: [a.example], tls: {secretName: a, redirect: true}, rules: [{backends: [{service: echo}]}]}";
