@@ -20,7 +20,17 @@ impl TicketKeys {
 
     /// Takes the keys out of a change, if it is about their Secret. Returns whether they changed.
     pub fn note(&mut self, change: &Change, name: &(String, String)) -> bool {
-        let Change::Upsert(Object::Secret(secret)) = change else { return false };
+        match change {
+            Change::Upsert(object) => self.note_object(object, name),
+            Change::Replace { objects, .. } => {
+                objects.iter().fold(false, |changed, object| self.note_object(object, name) || changed)
+            }
+            Change::Delete(_) | Change::Unreadable { .. } => false,
+        }
+    }
+
+    fn note_object(&mut self, object: &Object, name: &(String, String)) -> bool {
+        let Object::Secret(secret) = object else { return false };
         let metadata = &secret.metadata;
         let named = (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
         if named != (&*name.0, &*name.1) {
