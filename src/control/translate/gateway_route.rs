@@ -221,7 +221,7 @@ pub(super) fn host_names(hosts: &[HostPattern]) -> Vec<Arc<str>> {
 
 fn explain_broken(build: &mut Build<'_>, object: &ObjectRef, rules: &[CompiledRule]) {
     if !rules.is_empty() && rules.iter().all(|rule| rule.broken.is_some()) {
-        let message = "no rule can serve: requests that reach one get 500";
+        let message = "no rule can serve: requests that reach one get 500, and a rule without a valid match takes none";
         build.error(object, "", ConditionType::Programmed, Reason::Invalid, message);
     }
 }
