@@ -33,7 +33,8 @@ async fn new_routes_are_served_within_milliseconds() {
     }
 
     times.sort();
-    let (p50, p99) = (times[ROUTES / 2], times[ROUTES * 99 / 100]);
+    // By nearest rank: this share of the times is at most the value.
+    let (p50, p99) = (times[ROUTES / 2 - 1], times[ROUTES * 99 / 100 - 1]);
     println!("latency: p50 {:.1} ms p99 {:.1} ms over {ROUTES} routes", millis(p50), millis(p99));
     assert!(p99 < SLOWEST, "{times:?}");
 }
