@@ -23,7 +23,7 @@ impl TicketKeys {
         match change {
             Change::Upsert(object) => self.note_object(object, name),
             Change::Replace { objects, .. } => {
-                objects.iter().fold(false, |changed, object| self.note_object(object, name) || changed)
+                objects.iter().filter(|object| self.note_object(object, name)).count() > 0
             }
             Change::Delete(_) | Change::Unreadable { .. } => false,
         }
