@@ -22,8 +22,8 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    runtime::{Builder, LocalOptions},
     sync::{mpsc, watch},
-    task::LocalSet,
 };
 
 /// How often a core looks after its pools and flushes its log.
@@ -150,8 +150,8 @@ fn start_log() -> io::Result<(Option<LogQueue>, Option<JoinHandle<()>>)> {
 }
 
 fn block_on_local(work: impl Future<Output = ()>) {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, work),
+    match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime.block_on(work),
         Err(error) => tracing::error!(%error, "a thread of the data path cannot start its runtime"),
     }
 }
