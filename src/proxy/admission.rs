@@ -80,6 +80,9 @@ enum Verdict {
 /// Judges a field by its name. The first letter settles most fields; names with an underscore are
 /// compared as if it were a hyphen, because many backends read them so.
 fn judge(name: &str, trusted: bool) -> Verdict {
+    if !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'f' | b'k' | b'p' | b't' | b'u' | b'x')) {
+        return Verdict::Pass;
+    }
     let aliased = if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) };
     match aliased.as_bytes().first() {
         Some(b'c') if aliased == "connection" => Verdict::Connection,

@@ -5,7 +5,7 @@
 
 use super::{admission::Scan, fields::is_identity, peer::Peer};
 use crate::settings::TrustedProxies;
-use bytes::Bytes;
+use bytes::BytesMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, HOST, TE, UPGRADE},
@@ -46,7 +46,8 @@ pub(crate) fn establish(
     clean(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
     set_forwarded(headers, peer);
-    let secure = headers.get(X_FORWARDED_PROTO).is_some_and(|scheme| scheme == "https");
+    let said = || headers.get(X_FORWARDED_PROTO).is_some_and(|scheme| scheme == "https");
+    let secure = if peer.trusted { said() } else { peer.tls };
     RequestContext { client, secure, upgrade }
 }
 
@@ -131,19 +132,45 @@ fn forwarded_address(text: &str) -> Option<IpAddr> {
 }
 
 /// The id of a request: the one that it came with, or a new one.
-pub(crate) fn request_id(headers: &HeaderMap, random: &mut fastrand::Rng) -> HeaderValue {
+pub(crate) fn request_id(headers: &HeaderMap, ids: &mut Ids) -> HeaderValue {
     let given = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
-    given.cloned().unwrap_or_else(|| new_id(random))
+    given.cloned().unwrap_or_else(|| ids.make())
 }
 
 fn is_request_id(id: &[u8]) -> bool {
     (1..=MOST_ID_BYTES).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic)
 }
 
-/// A random UUID (RFC 9562 version 4), from the generator of the core.
-fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
+/// Makes request ids. They share allocations: one for many ids and all their clones.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    random: fastrand::Rng,
+    block: BytesMut,
+}
+
+impl Ids {
+    /// How many bytes are allocated at once.
+    const BLOCK: usize = 64 * 36;
+
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
+        Self { random, block: BytesMut::new() }
+    }
+
+    /// A random UUID (RFC 9562 version 4).
+    fn make(&mut self) -> HeaderValue {
+        let text = uuid(self.random.u128(..));
+        if self.block.capacity() < text.len() {
+            self.block = BytesMut::with_capacity(Self::BLOCK);
+        }
+        self.block.extend_from_slice(&text);
+        let text = self.block.split().freeze();
+        HeaderValue::from_maybe_shared(text).expect("hexadecimal digits must be a field value")
+    }
+}
+
+fn uuid(random: u128) -> [u8; 36] {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut bits = random.u128(..).to_be_bytes();
+    let mut bits = random.to_be_bytes();
     bits[6] = (bits[6] & 0x0f) | 0x40;
     bits[8] = (bits[8] & 0x3f) | 0x80;
     let mut text = [b'-'; 36];
@@ -154,16 +181,16 @@ fn new_id(random: &mut fastrand::Rng) -> HeaderValue {
         text[at + 1] = HEX[usize::from(byte & 15)];
         at += 2;
     }
-    HeaderValue::from_maybe_shared(Bytes::copy_from_slice(&text)).expect("hexadecimal digits must be a field value")
+    text
 }
 
 /// Appends the peer to X-Forwarded-For, and says how it came in where no trusted proxy has.
 fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
-    match headers.get(X_FORWARDED_FOR) {
-        Some(_) => append_peer(headers, peer),
-        None => {
-            headers.insert(X_FORWARDED_FOR, peer.address_value.clone());
-        }
+    // Any other peer's fields are gone.
+    if peer.trusted && headers.contains_key(X_FORWARDED_FOR) {
+        append_peer(headers, peer);
+    } else {
+        headers.insert(X_FORWARDED_FOR, peer.address_value.clone());
     }
     if !peer.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
         headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
@@ -199,6 +226,10 @@ mod tests {
         TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap()])
     }
 
+    fn ids(seed: u64) -> Ids {
+        Ids::new(fastrand::Rng::with_seed(seed))
+    }
+
     fn establish_for(peer: &str, fields: &[(&str, &str)]) -> (RequestContext, HeaderMap) {
         let peer = Peer::new(peer.parse().unwrap(), false, &trusted());
         let mut request = Request::builder().uri("/").header("host", "example.com");
@@ -208,7 +239,7 @@ mod tests {
         let request = request.body(()).unwrap();
         let scan = admit(&request, &Limits::default(), peer.trusted).unwrap();
         let mut headers = request.into_parts().0.headers;
-        let id = request_id(&headers, &mut fastrand::Rng::with_seed(5));
+        let id = request_id(&headers, &mut ids(5));
         let context = establish(&mut headers, &scan, &peer, &trusted(), &id);
         (context, headers)
     }
@@ -267,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_made_id_is_a_version_4_uuid() {
-        let id = new_id(&mut fastrand::Rng::with_seed(1));
+        let id = ids(1).make();
         let text = id.to_str().unwrap();
         let dashes: Vec<_> = text.match_indices('-').map(|(i, _)| i).collect();
         assert_eq!((text.len(), dashes, &text[14..15]), (36, vec![8, 13, 18, 23], "4"));

@@ -3,7 +3,9 @@
 //! Everything here stays on its thread. Other threads reach a core through the sockets that they
 //! hand it, the tables that they publish, and the atomics in its metrics.
 
-use super::{access_log::LogBuffer, clock::Alarm, clock::Clock, installed::Installed, upstream::pool::Pools};
+use super::{
+    access_log::LogBuffer, clock::Alarm, clock::Clock, context::Ids, installed::Installed, upstream::pool::Pools,
+};
 use crate::{
     metrics::{CoreMetrics, routes::Routes},
     settings::{Limits, TrustedProxies},
@@ -49,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<CoreMetrics>,
     pub(crate) log: Option<LogBuffer>,
     pub(crate) random: RefCell<fastrand::Rng>,
+    pub(crate) ids: RefCell<Ids>,
     pub(crate) pools: Rc<Pools>,
     /// Connections and tunnels, read by the listeners to find the least loaded core.
     load: Arc<AtomicUsize>,
@@ -77,6 +80,7 @@ impl Core {
             metrics,
             log,
             random: RefCell::new(fastrand::Rng::new()),
+            ids: RefCell::new(Ids::new(fastrand::Rng::new())),
             load,
             table,
             phase: Cell::default(),

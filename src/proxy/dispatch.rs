@@ -35,7 +35,7 @@ use std::rc::Rc;
 /// Answers one request. Never fails: what goes wrong becomes a response.
 pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
     let mut exchange = Exchange::open(&core, &peer, &request);
-    let id = context::request_id(request.headers(), &mut core.random.borrow_mut());
+    let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
     exchange.identified(&id);
     let table = exchange.table();
     let version = request.version();
