@@ -143,7 +143,7 @@ fn check(
     rule: &Rule,
     found: &Found,
     request: &Request<Incoming>,
-) -> Result<Uri, Failure> {
+) -> Result<Option<Uri>, Failure> {
     if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
         core.metrics.protect(Protection::Admission);
         return Err(Failure::AmbiguousPath(ambiguity.as_str()));
@@ -178,8 +178,8 @@ fn https_address(request: &Request<Incoming>) -> String {
     format!("https://{host}{target}")
 }
 
-/// The path and query for the endpoint: as they came where nothing is to be changed.
-fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Uri, Failure> {
+/// The path and query for the endpoint; `None` where the target goes on as it came.
+fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Option<Uri>, Failure> {
     let raw = rule.path_safety == PathSafety::Raw;
     let path = match &found.path {
         Some(path) if !raw => path.as_str(),
@@ -193,14 +193,13 @@ fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Uri, Failure> {
     let slash = if rest.starts_with('/') { "" } else { "/" };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
     let text = format!("{slash}{rest}{query}");
-    text.parse().map_err(|_| Failure::BadRequest("The path cannot be passed on after its prefix was cut."))
+    let refused = |_| Failure::BadRequest("The path cannot be passed on after its prefix was cut.");
+    text.parse().map(Some).map_err(refused)
 }
 
-fn origin_form(uri: &Uri) -> Uri {
-    if uri.authority().is_none() {
-        return uri.clone();
-    }
-    uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from)
+fn origin_form(uri: &Uri) -> Option<Uri> {
+    uri.authority()?;
+    Some(uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from))
 }
 
 /// HTTP/2 has the host in the target and may split Cookie; HTTP/1.1 has neither

@@ -27,8 +27,8 @@ pub(crate) struct Routed<'r> {
     pub(crate) table: &'r Installed,
     pub(crate) rule: &'r Rule,
     pub(crate) context: &'r RequestContext,
-    /// What the endpoint is asked for: path and query, rewritten where the rule says so.
-    pub(crate) target: Uri,
+    /// The path and query that the endpoint is asked for, where it is not the target as it came.
+    pub(crate) target: Option<Uri>,
 }
 
 /// Handles a request by the kind of its rule.

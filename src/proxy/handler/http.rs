@@ -48,7 +48,9 @@ pub(crate) async fn pass(
     let (core, limits) = (routed.core, routed.core.limits());
     let (upstream, permit) = routed.pick()?;
     let (upstream, _) = routed.table.upstream(upstream);
-    parts.uri = routed.target.clone();
+    if let Some(target) = &routed.target {
+        parts.uri = target.clone();
+    }
     parts.version = Version::HTTP_11;
     frame(&mut parts.headers, &incoming);
     let (body, watch) = RequestBody::new(incoming, &core.clock, limits.body_bytes, limits.body_timeout);

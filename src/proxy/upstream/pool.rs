@@ -7,8 +7,9 @@ use crate::{
     model::endpoint::Endpoint,
     proxy::{clock::Clock, permit::Permit, request_body::RequestBody},
 };
+use hashbrown::HashMap;
 use hyper::client::conn::http1::SendRequest;
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// How long a connection may idle, in ticks of the clock: 4 s.
 const LIFETIME_TICKS: u64 = 40;
