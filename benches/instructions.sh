@@ -19,8 +19,8 @@ run() {
   local count="$1" port="$2" name="$3"
   shift 3
   start "$name" valgrind --tool=callgrind --callgrind-out-file="$work/$name.out" "$@"
-  until_answer "$port" "$(path_of 0)/item" "$name"
-  "$bin/bench-peers" ask "$port" "$(path_of 0)/item" "$count" || die "$name does not answer"
+  until_answer "$port" "$path/item" "$name"
+  "$bin/bench-peers" ask "$port" "$path/item" "$count" || die "$name does not answer"
   kill -TERM "$pid"
   wait "$pid" || true
   total="$(sed -n 's/^totals: //p' "$work/$name.out")"
@@ -55,6 +55,7 @@ compare() {
 command -v valgrind >/dev/null || die "valgrind is missing: install the package valgrind"
 rustc="$(rustc --version | cut -d ' ' -f 1-2)"
 build
+path_of 0
 mapfile -t ports < <("$bin/bench-peers" ports 5)
 backend="${ports[0]}"
 start backend "$bin/bench-peers" backend "$backend"

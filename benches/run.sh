@@ -51,13 +51,16 @@ fi
 
 # spread_paths COUNT: the paths that are asked for.
 spread_paths() {
-  local i step=$(($1 > spread ? $1 / spread : 1))
-  for ((i = 0; i < $1; i += step)); do printf '%s/item ' "$(path_of "$i")"; done
+  local i path step=$(($1 > spread ? $1 / spread : 1))
+  for ((i = 0; i < $1; i += step)); do
+    path_of "$i"
+    printf '%s/item ' "$path"
+  done
 }
 
 # write_nginx FILE COUNT PORT BACKEND-PORT: the duties that the gateway has as well.
 write_nginx() {
-  local i
+  local i path
   {
     cat <<CONF
 worker_processes 1;
@@ -87,7 +90,10 @@ http {
   server {
     listen 127.0.0.1:$3;
 CONF
-    for ((i = 0; i < $2; i++)); do printf '    location %s { proxy_pass http://shop; }\n' "$(path_of "$i")"; done
+    for ((i = 0; i < $2; i++)); do
+      path_of "$i"
+      printf '    location %s { proxy_pass http://shop; }\n' "$path"
+    done
     printf '  }\n}\n'
   } >"$1"
 }
@@ -114,13 +120,14 @@ free_ports() { "$bin/bench-peers" ports "$1"; }
 
 # start_proxy NAME ROUTES: starts it, and waits until the last route works.
 start_proxy() {
-  local ports port
+  local ports port path
+  path_of $(($2 - 1))
   mapfile -t ports < <(free_ports 3)
   port="${ports[0]}"
   "start_$1" "$port" "$2"
   port_of[$1-$2]="$port"
   pid_of[$1-$2]="$pid"
-  until_answer "$port" "$(path_of $(($2 - 1)))/item" "$(log_of "$1" "$2")"
+  until_answer "$port" "$path/item" "$(log_of "$1" "$2")"
 }
 
 log_of() { if [[ $1 == relay ]]; then echo relay; else echo "$1-$2"; fi; }

@@ -99,8 +99,9 @@ async fn respond(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let busy = activity.begin();
-    let answer = AssertUnwindSafe(dispatch(Rc::clone(core), Rc::clone(peer), request));
-    let mut response = answer.catch_unwind().await.unwrap_or_else(|_| {
+    // Pinned first: the wrappers then move a pointer, not the whole future.
+    let answer = std::pin::pin!(dispatch(Rc::clone(core), Rc::clone(peer), request));
+    let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         core.metrics.panics.add(1);
         reply(&Failure::Misconfigured, ErrorStyle::default())
     });

@@ -32,7 +32,8 @@ pub(crate) async fn forward(
     outgoing: Outgoing,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     let Outgoing { request, body, timeout } = outgoing;
-    let sending = send(core, policy, permit, request, body.as_deref());
+    // Pinned first: the race then moves a pointer, not the whole future.
+    let sending = std::pin::pin!(send(core, policy, permit, request, body.as_deref()));
     let Some(timeout) = timeout else { return sending.await };
     let alarm = core.clock.alarm();
     core.clock.set(&alarm, timeout);
