@@ -1,11 +1,12 @@
 //! What the process was told, checked: limits, time-outs and addresses. Nothing here is text any
 //! more; the raw flags are in `cli`.
 
+use clap::ValueEnum;
 use ipnet::IpNet;
 use std::{net::IpAddr, time::Duration};
 
 /// Limits on requests and connections, the same on every core.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Most bytes of a request target. Beyond: 414. Default 8192.
     pub uri_bytes: usize,
@@ -44,6 +45,18 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(60),
         }
     }
+}
+
+/// The form of the process' own log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text on a terminal, else JSON.
+    #[default]
+    Auto,
+    /// One JSON object for each line.
+    Json,
+    /// For people.
+    Text,
 }
 
 /// How the process stops.

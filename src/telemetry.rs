@@ -1,6 +1,6 @@
 //! The process' own log, on standard error. The access log has standard output for itself.
 
-use crate::cli::args::LogFormat;
+use crate::settings::LogFormat;
 use std::io::IsTerminal as _;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 

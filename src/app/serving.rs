@@ -3,7 +3,7 @@
 use super::source::{self, Running, SourcePlan};
 use crate::{
     admin::Admin,
-    cli::args::{AccessLog, DemoArgs, ProcessArgs, StandaloneArgs, TlsVersion},
+    cli::args::{AccessLog, DemoArgs, LocalArgs, ProcessArgs, StandaloneArgs, TlsVersion},
     control::{
         publish::{Controller, Published},
         report::ObjectReport,
@@ -21,7 +21,7 @@ use crate::{
         listener::{Bound, bind},
         tls::{MinimumVersion, Tls},
     },
-    settings::{Drain, Limits, TrustedProxies},
+    settings::{Drain, TrustedProxies},
     table::swap,
 };
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
@@ -54,27 +54,23 @@ pub(super) struct Serving {
 impl Serving {
     /// A folder of files.
     pub(super) fn folder(args: StandaloneArgs) -> Self {
+        Self::local(args.local, SourcePlan::Folder { folder: args.folder, demo: false })
+    }
+
+    /// The quickstart.
+    pub(super) fn demo(args: DemoArgs) -> Self {
+        let mut serving = Self::local(args.local, SourcePlan::Folder { folder: args.folder, demo: true });
+        serving.process.access_log.get_or_insert(AccessLog::Off);
+        serving
+    }
+
+    fn local(args: LocalArgs, source: SourcePlan) -> Self {
         Self {
             http: args.http,
             https: args.https,
             admin: args.admin,
             process: args.process,
-            source: SourcePlan::Folder { folder: args.folder, demo: false },
-            secrets: Namespaces::All,
-            watched: Namespaces::All,
-            account: None,
-            drain_delay: Duration::ZERO,
-        }
-    }
-
-    /// The quickstart.
-    pub(super) fn demo(args: DemoArgs) -> Self {
-        Self {
-            http: args.http,
-            https: args.https,
-            admin: args.admin,
-            process: ProcessArgs { access_log: args.process.access_log.or(Some(AccessLog::Off)), ..args.process },
-            source: SourcePlan::Folder { folder: args.folder, demo: true },
+            source,
             secrets: Namespaces::All,
             watched: Namespaces::All,
             account: None,
@@ -115,16 +111,8 @@ impl Serving {
     }
 
     fn engine_settings(&self) -> EngineSettings {
-        let limits = &self.process.limits;
         EngineSettings {
-            limits: Limits {
-                uri_bytes: limits.max_uri_bytes,
-                header_bytes: limits.max_header_bytes,
-                headers: limits.max_headers,
-                body_bytes: (limits.max_body_bytes > 0).then_some(limits.max_body_bytes),
-                connections: limits.max_connections,
-                ..Limits::default()
-            },
+            limits: self.process.limits.limits(),
             trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
             drain: Drain {
                 delay: self.process.drain_delay.unwrap_or(self.drain_delay),

@@ -1,8 +1,12 @@
 //! The flags of each command. Every flag can be set by an environment variable of the same name.
 
+mod limits;
+
 use super::OutputForm;
+use crate::settings::LogFormat;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+pub use limits::LimitArgs;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Flags that every serving command has.
@@ -52,26 +56,6 @@ pub struct ProcessArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flags have their own")]
     pub limits: LimitArgs,
-}
-
-/// Limits on requests and connections.
-#[derive(Clone, Debug, Args)]
-pub struct LimitArgs {
-    /// Most connections from clients at one time.
-    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000)]
-    pub max_connections: usize,
-    /// Most bytes of the header fields of a request (431).
-    #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
-    pub max_header_bytes: usize,
-    /// Most header fields of a request (431).
-    #[arg(long, env = "PAIFANG_MAX_HEADERS", value_name = "N", default_value_t = 100, value_parser = in_range(8, 100))]
-    pub max_headers: usize,
-    /// Most bytes of a request target (414).
-    #[arg(long, env = "PAIFANG_MAX_URI_BYTES", value_name = "BYTES", default_value_t = 8192, value_parser = in_range(256, 32_768))]
-    pub max_uri_bytes: usize,
-    /// Most bytes of a request body (413); 0 for no limit.
-    #[arg(long, env = "PAIFANG_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = 0)]
-    pub max_body_bytes: u64,
 }
 
 /// Flags of `serve`.
@@ -136,18 +120,9 @@ pub struct ClusterArgs {
 pub struct StandaloneArgs {
     /// The folder with YAML files, as `kubectl apply` takes them.
     pub folder: PathBuf,
-    /// The plain listener.
-    #[arg(long, env = "PAIFANG_HTTP", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
-    pub http: SocketAddr,
-    /// The TLS listener. Default: none.
-    #[arg(long, env = "PAIFANG_HTTPS", value_name = "ADDR:PORT")]
-    pub https: Option<SocketAddr>,
-    /// The listener for probes and metrics.
-    #[arg(long, env = "PAIFANG_ADMIN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8081")]
-    pub admin: SocketAddr,
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flags have their own")]
-    pub process: ProcessArgs,
+    pub local: LocalArgs,
 }
 
 /// Flags of `demo`.
@@ -156,6 +131,14 @@ pub struct DemoArgs {
     /// The folder of the quickstart.
     #[arg(default_value = "examples/quickstart")]
     pub folder: PathBuf,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub local: LocalArgs,
+}
+
+/// Flags of the commands that serve a folder: as those of `serve`, but only this machine connects.
+#[derive(Clone, Debug, Args)]
+pub struct LocalArgs {
     /// The plain listener.
     #[arg(long, env = "PAIFANG_HTTP", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
@@ -244,18 +227,6 @@ pub enum AccessLog {
     Json,
 }
 
-/// The form of the process' own log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text on a terminal, else JSON.
-    #[default]
-    Auto,
-    /// One JSON object for each line.
-    Json,
-    /// For people.
-    Text,
-}
-
 /// A TLS version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TlsVersion {
@@ -268,7 +239,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     text.parse::<crate::resource::duration::GatewayDuration>().map(|time| time.0).map_err(|error| error.to_string())
 }
 
@@ -285,12 +256,5 @@ fn namespaced(text: &str) -> Result<(String, String), String> {
             Ok((namespace.to_owned(), name.to_owned()))
         }
         _ => Err(format!("`{text}` names no object: write NAMESPACE/NAME")),
-    }
-}
-
-fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
-    move |text| match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("`{text}` is out of range: write a number from {least} to {most}")),
     }
 }

@@ -14,5 +14,6 @@ mod pooling;
 mod reload;
 mod smuggling;
 mod streaming;
+mod timeouts;
 mod tls;
 mod web;

@@ -82,6 +82,18 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 - --max-headers={{ int64 .Values.limits.maxHeaders }}
 - --max-uri-bytes={{ int64 .Values.limits.maxUriBytes }}
 - --max-body-bytes={{ int64 .Values.limits.maxBodyBytes }}
+{{- with .Values.limits.tlsHandshakeTimeout }}
+- --tls-handshake-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.headTimeout }}
+- --head-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.bodyTimeout }}
+- --body-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.idleTimeout }}
+- --idle-timeout={{ . }}
+{{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}
 {{- end }}

@@ -1,0 +1,100 @@
+//! Flags for limits on requests and connections.
+
+use crate::settings::Limits;
+use clap::Args;
+use std::time::Duration;
+
+/// Limits on requests and connections.
+#[derive(Clone, Debug, Args)]
+pub struct LimitArgs {
+    /// Most connections from clients at one time.
+    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000)]
+    pub max_connections: usize,
+    /// Most bytes of the header fields of a request (431).
+    #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
+    pub max_header_bytes: usize,
+    /// Most header fields of a request (431).
+    #[arg(long, env = "PAIFANG_MAX_HEADERS", value_name = "N", default_value_t = 100, value_parser = in_range(8, 100))]
+    pub max_headers: usize,
+    /// Most bytes of a request target (414).
+    #[arg(long, env = "PAIFANG_MAX_URI_BYTES", value_name = "BYTES", default_value_t = 8192, value_parser = in_range(256, 32_768))]
+    pub max_uri_bytes: usize,
+    /// Most bytes of a request body (413); 0 for no limit.
+    #[arg(long, env = "PAIFANG_MAX_BODY_BYTES", value_name = "BYTES", default_value_t = 0)]
+    pub max_body_bytes: u64,
+    /// How long a TLS handshake may take.
+    #[arg(long, env = "PAIFANG_TLS_HANDSHAKE_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time)]
+    pub tls_handshake_timeout: Duration,
+    /// How long a request head may take, from its first byte.
+    #[arg(long, env = "PAIFANG_HEAD_TIMEOUT", value_name = "DURATION", default_value = "10s", value_parser = time)]
+    pub head_timeout: Duration,
+    /// How long a client may pause within a request body (408).
+    #[arg(long, env = "PAIFANG_BODY_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time)]
+    pub body_timeout: Duration,
+    /// How long a connection may idle between requests.
+    #[arg(long, env = "PAIFANG_IDLE_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = time)]
+    pub idle_timeout: Duration,
+}
+
+impl LimitArgs {
+    /// The limits, checked.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            uri_bytes: self.max_uri_bytes,
+            header_bytes: self.max_header_bytes,
+            headers: self.max_headers,
+            body_bytes: (self.max_body_bytes > 0).then_some(self.max_body_bytes),
+            connections: self.max_connections,
+            handshake_timeout: self.tls_handshake_timeout,
+            head_timeout: self.head_timeout,
+            body_timeout: self.body_timeout,
+            idle_timeout: self.idle_timeout,
+            ..Limits::default()
+        }
+    }
+}
+
+/// A limit in time: the clock of the data plane has ticks of 100 ms.
+fn time(text: &str) -> Result<Duration, String> {
+    const LEAST: Duration = Duration::from_millis(100);
+    const MOST: Duration = Duration::from_secs(24 * 60 * 60);
+    let time = super::duration(text)?;
+    if (LEAST..=MOST).contains(&time) {
+        return Ok(time);
+    }
+    Err(format!("`{text}` is out of range: write a time from 100ms to 24h"))
+}
+
+fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => Err(format!("`{text}` is out of range: write a number from {least} to {most}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        limits: LimitArgs,
+    }
+
+    #[test]
+    fn the_defaults_of_the_flags_are_the_defaults_of_the_limits() {
+        let flags = Flags::try_parse_from(["test"]).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(flags.limits.limits(), Limits::default());
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_refused_with_the_range() {
+        for text in ["0s", "50ms", "25h"] {
+            let refused = Flags::try_parse_from(["test", "--body-timeout", text]).map(|_| ()).unwrap_err().to_string();
+            assert!(refused.contains("write a time from 100ms to 24h"), "{refused}");
+        }
+    }
+}
