@@ -15,7 +15,7 @@ tier_format() { cargo fmt --check; }
 
 # The Kubernetes tier is left out of a plain `cargo test`, so clippy has to be told about it.
 tier_clippy() {
-  cargo clippy --locked --all-targets -- -D warnings &&
+  cargo clippy --locked --all-targets --features bench -- -D warnings &&
     cargo clippy --locked --test kubernetes -- -D warnings
 }
 

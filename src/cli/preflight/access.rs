@@ -26,11 +26,21 @@ struct Right {
     mend: String,
 }
 
+impl Right {
+    fn parts(&self) -> (&str, Option<&str>) {
+        self.resource.split_once('/').map_or((&*self.resource, None), |(resource, sub)| (resource, Some(sub)))
+    }
+}
+
 impl fmt::Display for Right {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.verb, self.resource)?;
+        let (resource, subresource) = self.parts();
+        write!(f, "{} {resource}", self.verb)?;
         if !self.group.is_empty() {
             write!(f, ".{}", self.group)?;
+        }
+        if let Some(subresource) = subresource {
+            write!(f, "/{subresource}")?;
         }
         if let Some(name) = &self.name {
             write!(f, " {name}")?;
@@ -57,15 +67,12 @@ async fn ask(api: Api<SelfSubjectAccessReview>, right: Right) -> Finding {
 }
 
 fn review(right: &Right) -> SelfSubjectAccessReview {
-    let (resource, subresource) = match right.resource.split_once('/') {
-        Some((resource, sub)) => (resource, Some(sub.to_owned())),
-        None => (right.resource.as_str(), None),
-    };
+    let (resource, subresource) = right.parts();
     let attributes = ResourceAttributes {
         verb: Some(right.verb.to_owned()),
         group: Some(right.group.clone()),
         resource: Some(resource.to_owned()),
-        subresource,
+        subresource: subresource.map(str::to_owned),
         namespace: right.namespace.clone(),
         name: right.name.clone(),
         ..ResourceAttributes::default()
@@ -168,7 +175,7 @@ mod tests {
     fn a_right_reads_as_a_sentence_and_asks_for_the_subresource() {
         let rights = rights(&options(WatchSettings::default()));
         let status = rights.iter().find(|right| right.resource == "gatewayroutes/status").unwrap();
-        assert_eq!(status.to_string(), "patch gatewayroutes/status.paifang.dev in all namespaces");
+        assert_eq!(status.to_string(), "patch gatewayroutes.paifang.dev/status in all namespaces");
         let attributes = review(status).spec.resource_attributes.unwrap();
         assert_eq!(
             (attributes.resource.as_deref(), attributes.subresource.as_deref()),
