@@ -6,9 +6,10 @@
 //!                    -> balancer pick -> upstream (pool, connect, forward) -> reply
 //! ```
 //!
-//! The two paths meet in the words of [`model`] and [`table`], and in the composition root [`app`]
+//! The two paths meet in the words of [`model`], [`table`] and [`live`], and in the composition root [`app`]
 //! alone. The modules stand in reading order: words first, then the paths, then what holds them.
 
+pub mod live;
 pub mod model;
 pub mod resource;
 pub mod table;

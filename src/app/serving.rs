@@ -11,11 +11,9 @@ use crate::{
         translate::{Context, Namespaces},
     },
     lifecycle::Readiness,
+    live::generation::Generation,
     metrics::Metrics,
-    model::{
-        listener::{Listener, Protocol},
-        snapshot::Generation,
-    },
+    model::listener::{Listener, Protocol},
     proxy::{
         engine::{Engine, EngineSettings},
         listener::{Bound, bind},

@@ -9,10 +9,12 @@ mod collect;
 mod tests;
 
 use super::cache::{Cache, ServiceName};
-use crate::model::{
-    endpoint::{Endpoint, EndpointCell, EndpointFacts, EndpointSet},
-    target::ServicePort,
-    upstream::Upstream,
+use crate::{
+    live::{
+        cell::{EndpointCell, EndpointSet},
+        endpoint::Endpoint,
+    },
+    model::{endpoint::EndpointFacts, target::ServicePort, upstream::Upstream},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},

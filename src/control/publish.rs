@@ -12,10 +12,8 @@ use super::{
     translate::{Context, Translation, translate},
 };
 use crate::{
-    model::{
-        endpoint::EndpointCell,
-        snapshot::{Generation, Snapshot},
-    },
+    live::{cell::EndpointCell, generation::Generation},
+    model::snapshot::Snapshot,
     table::{Table, swap::Publisher},
 };
 use std::{

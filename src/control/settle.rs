@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     lifecycle::Readiness,
+    live::cell::EndpointCell,
     metrics::{ControlMetrics, routes::Routes},
     model::{
         condition::ConditionType,
         diagnostic::{Diagnostic, Kind, Severity},
-        endpoint::EndpointCell,
         snapshot::Snapshot,
         target::UpstreamId,
     },

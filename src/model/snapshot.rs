@@ -1,6 +1,5 @@
 //! The snapshot: everything that one translation understood.
 
-use super::endpoint::EndpointCell;
 use super::{
     certificate::Certificate,
     listener::Listener,
@@ -8,7 +7,7 @@ use super::{
     target::{ServicePort, UpstreamId},
     upstream::Upstream,
 };
-use crate::table::{Entry, Table};
+use crate::table::Entry;
 use std::{collections::HashMap, sync::Arc};
 
 /// A rule by its place in the snapshot's list: the payload of the routing table.
@@ -42,15 +41,4 @@ pub struct Snapshot {
     pub default_certificate: Option<Certificate>,
     /// Session ticket keys that replicas share, the one that seals first. Empty: each its own.
     pub ticket_keys: Vec<[u8; 32]>,
-}
-
-/// A snapshot made ready to serve: what is published to the cores.
-#[derive(Debug, Default)]
-pub struct Generation {
-    /// What was understood.
-    pub snapshot: Arc<Snapshot>,
-    /// The routing table over the snapshot's entries.
-    pub table: Table<RuleId>,
-    /// The endpoints of the snapshot's upstreams, in the same order.
-    pub cells: Vec<Arc<EndpointCell>>,
 }

@@ -1,7 +1,10 @@
 //! The pick of a backend and of an endpoint.
 
 use super::permit::Permit;
-use crate::model::{endpoint::EndpointCell, rule::Backend, upstream::Strategy};
+use crate::{
+    live::cell::EndpointCell,
+    model::{rule::Backend, upstream::Strategy},
+};
 use std::sync::Arc;
 
 /// Picks an endpoint of an upstream; `None` when none takes requests.
@@ -39,10 +42,13 @@ pub(crate) fn pick_backend<'r>(backends: &'r [Backend], random: &mut fastrand::R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        endpoint::{Conditions, Endpoint, EndpointFacts, EndpointProtocol, EndpointSet},
-        rule::BackendTarget,
-        target::UpstreamId,
+    use crate::{
+        live::{cell::EndpointSet, endpoint::Endpoint},
+        model::{
+            endpoint::{Conditions, EndpointFacts, EndpointProtocol},
+            rule::BackendTarget,
+            target::UpstreamId,
+        },
     };
     use std::sync::atomic::Ordering;
 

@@ -9,8 +9,8 @@ use super::{
     tls::Tls,
 };
 use crate::{
+    live::generation::Generation,
     metrics::Metrics,
-    model::snapshot::Generation,
     settings::{Drain, Limits, TrustedProxies},
     table::swap::Subscriber,
 };

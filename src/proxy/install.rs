@@ -1,7 +1,7 @@
 //! Install: from a published generation to what one core serves, in one swap.
 
 use super::{core::Core, installed::Installed, tls::Tls};
-use crate::{model::snapshot::Generation, table::swap::Subscriber};
+use crate::{live::generation::Generation, table::swap::Subscriber};
 use std::{rc::Rc, sync::Arc};
 
 /// Installs each generation that is published, until the publisher stops. What all cores share

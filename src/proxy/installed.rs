@@ -1,14 +1,9 @@
 //! What one core serves: a generation with this core's handles on its counters.
 
 use crate::{
+    live::{cell::EndpointCell, generation::Generation},
     metrics::routes::{RouteStats, Routes},
-    model::{
-        endpoint::EndpointCell,
-        rule::Rule,
-        snapshot::{Generation, RuleId},
-        target::UpstreamId,
-        upstream::Upstream,
-    },
+    model::{rule::Rule, snapshot::RuleId, target::UpstreamId, upstream::Upstream},
     table::swap::Numbered,
 };
 use std::sync::Arc;

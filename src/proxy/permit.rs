@@ -1,6 +1,6 @@
 //! The permit to send a request to an endpoint; it settles the endpoint's load when it is dropped.
 
-use crate::model::endpoint::Endpoint;
+use crate::live::endpoint::Endpoint;
 use std::sync::{Arc, atomic::Ordering};
 
 /// The right to send one request to an endpoint. Its load counts until the permit is dropped.

@@ -1,7 +1,8 @@
 //! New connections to endpoints.
 
 use crate::{
-    model::{endpoint::Endpoint, upstream::UpstreamPolicy},
+    live::endpoint::Endpoint,
+    model::upstream::UpstreamPolicy,
     proxy::{clock::race, core::Core, error::Failure, request_body::RequestBody},
 };
 use hyper::client::conn::http1::{self, SendRequest};

@@ -4,7 +4,7 @@
 //! which common servers close idle connections, so that we close first.
 
 use crate::{
-    model::endpoint::Endpoint,
+    live::endpoint::Endpoint,
     proxy::{clock::Clock, permit::Permit, request_body::RequestBody},
 };
 use hashbrown::HashMap;

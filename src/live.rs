@@ -1,0 +1,9 @@
+//! What changes while the gateway runs and all cores share: endpoints with their counters, and the
+//! cells that hold them.
+//!
+//! The control path writes sets, the data path counts in them; neither waits for the other. No
+//! lock, no I/O: atomics and swaps alone. Beside these the snapshot of `model` never changes.
+
+pub mod cell;
+pub mod endpoint;
+pub mod generation;
