@@ -80,7 +80,7 @@ enum Verdict {
 /// Judges a field by its name. The first letter settles most fields; names with an underscore are
 /// compared as if it were a hyphen, because many backends read them so.
 fn judge(name: &str, trusted: bool) -> Verdict {
-    if !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'f' | b'k' | b'p' | b't' | b'u' | b'x')) {
+    if !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x')) {
         return Verdict::Pass;
     }
     let aliased = if name.contains('_') { Cow::Owned(name.replace('_', "-")) } else { Cow::Borrowed(name) };
@@ -88,7 +88,7 @@ fn judge(name: &str, trusted: bool) -> Verdict {
         Some(b'c') if aliased == "connection" => Verdict::Connection,
         Some(b'u') if aliased == "upgrade" => Verdict::Upgrade,
         Some(b'f' | b'x') if !trusted && is_identity(&aliased) => Verdict::Strip,
-        Some(b'e' | b'k' | b'p' | b't') if is_per_hop(&aliased) => Verdict::Strip,
+        Some(b'e' | b'h' | b'k' | b'p' | b't') if is_per_hop(&aliased) => Verdict::Strip,
         _ => Verdict::Pass,
     }
 }
@@ -264,7 +264,9 @@ mod tests {
 
     #[test]
     fn per_hop_fields_never_pass() {
-        for name in ["Keep-Alive", "TE", "Trailer", "Proxy-Authorization", "proxy_connection", "Expect"] {
+        for name in
+            ["Keep-Alive", "TE", "Trailer", "Proxy-Authorization", "proxy_connection", "Expect", "HTTP2-Settings"]
+        {
             assert!(stripped(name, true), "{name}");
         }
         for name in ["Accept", "Cookie", "X-Request-ID", "Content-Type", "If-Match", "Te-St"] {

@@ -7,7 +7,7 @@ use super::{admission::Scan, fields::is_identity, peer::Peer};
 use crate::settings::TrustedProxies;
 use bytes::BytesMut;
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Request, Version,
     header::{CONNECTION, HOST, TE, UPGRADE},
 };
 use std::net::IpAddr;
@@ -32,17 +32,20 @@ pub(crate) struct RequestContext {
     pub(crate) upgrade: Option<HeaderValue>,
 }
 
-/// Finds out the context, and leaves in `headers` only what may go on: fields of this connection
+/// Finds out the context, and leaves in the header fields only what may go on: fields of this connection
 /// and forged identities are gone, ours are set.
-pub(crate) fn establish(
-    headers: &mut HeaderMap,
+pub(crate) fn establish<B>(
+    request: &mut Request<B>,
     scan: &Scan,
     peer: &Peer,
     trusted: &TrustedProxies,
     id: &HeaderValue,
 ) -> RequestContext {
+    // HTTP/1.0 has no upgrades (RFC 9110 section 7.8), HTTP/2 has its own way.
+    let may_upgrade = scan.upgrade && request.version() == Version::HTTP_11;
+    let headers = request.headers_mut();
     let client = client_address(headers, peer, trusted);
-    let upgrade = if scan.upgrade { asked_upgrade(headers) } else { None };
+    let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
     clean(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
     set_forwarded(headers, peer);
@@ -52,14 +55,26 @@ pub(crate) fn establish(
 }
 
 fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    connection_tokens(headers)
-        .any(|token| token.eq_ignore_ascii_case("upgrade"))
-        .then(|| headers.get(UPGRADE).cloned())?
+    let named = connection_tokens(headers).any(|token| token.eq_ignore_ascii_case("upgrade"));
+    let carries_requests = list(headers, UPGRADE).any(carries_requests);
+    if named && !carries_requests { headers.get(UPGRADE).cloned() } else { None }
+}
+
+/// Whether a protocol carries HTTP requests of its own: in a tunnel nobody would route them, so
+/// such an upgrade is not passed on.
+fn carries_requests(protocol: &str) -> bool {
+    let name = protocol.split('/').next().unwrap_or_default();
+    ["h2c", "h2", "http", "tls"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|token| !token.is_empty())
+    list(headers, CONNECTION)
+}
+
+/// The members of a list over all lines of its field (RFC 9110 section 5.6.1).
+fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
 }
 
 /// Removes what belongs to this hop (RFC 9110 section 7.6.1): the Connection field, what it names,
@@ -87,8 +102,7 @@ fn clean(headers: &mut HeaderMap, scan: &Scan) {
 }
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
-    let fields = headers.get_all(TE).iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|value| value.split(',')).any(|coding| coding.trim().eq_ignore_ascii_case("trailers"))
+    list(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
 fn may_be_named(name: &HeaderName) -> bool {
@@ -218,7 +232,6 @@ fn append_peer(headers: &mut HeaderMap, peer: &Peer) {
 mod tests {
     use super::*;
     use crate::{proxy::admission::admit, settings::Limits};
-    use http::Request;
 
     const PROXY: &str = "10.0.0.1:99";
 
@@ -236,12 +249,11 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        let request = request.body(()).unwrap();
+        let mut request = request.body(()).unwrap();
         let scan = admit(&request, &Limits::default(), peer.trusted).unwrap();
-        let mut headers = request.into_parts().0.headers;
-        let id = request_id(&headers, &mut ids(5));
-        let context = establish(&mut headers, &scan, &peer, &trusted(), &id);
-        (context, headers)
+        let id = request_id(request.headers(), &mut ids(5));
+        let context = establish(&mut request, &scan, &peer, &trusted(), &id);
+        (context, request.into_parts().0.headers)
     }
 
     #[test]
@@ -313,5 +325,17 @@ mod tests {
         assert!(!headers.contains_key(UPGRADE));
         let (context, _) = establish_for("192.0.2.7:5", &[("upgrade", "websocket")]);
         assert!(context.upgrade.is_none());
+    }
+
+    #[test]
+    fn an_upgrade_to_another_http_is_not_passed_on() {
+        for protocol in ["h2c", "H2C", "websocket, h2c", "HTTP/2.0", "TLS/1.2, HTTP/1.1"] {
+            let (context, headers) = establish_for(
+                "192.0.2.7:5",
+                &[("connection", "upgrade, http2-settings"), ("upgrade", protocol), ("http2_settings", "AAMAAABk")],
+            );
+            assert!(context.upgrade.is_none(), "{protocol}");
+            assert!(!headers.contains_key(UPGRADE) && !headers.contains_key("http2_settings"), "{headers:?}");
+        }
     }
 }

@@ -76,7 +76,7 @@ impl<'t> Answer<'t> {
         if request.version() == Version::HTTP_2 {
             as_http1(&mut request);
         }
-        let context = context::establish(request.headers_mut(), &scan, peer, &core.settings.trusted, id);
+        let context = context::establish(&mut request, &scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
         let target = check(core, &context, rule, &found, &request)?;

@@ -13,6 +13,7 @@ pub(crate) fn is_per_hop(name: &str) -> bool {
     matches!(
         name,
         "expect"
+            | "http2-settings"
             | "keep-alive"
             | "proxy-authenticate"
             | "proxy-authorization"

@@ -158,6 +158,31 @@ async fn the_http_handler_does_not_pass_upgrades_on() {
 }
 
 #[tokio::test]
+async fn an_upgrade_to_http_2_is_an_ordinary_request_and_the_next_one_is_routed() {
+    let backend = Backend::echo("echo").await;
+    let gateway = Gateway::start(Folder::with(backend.address(), WEB)).await;
+    let fields = ["Host: a.example", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"];
+    let mut wire = gateway.open().await;
+    for fields in [&fields[..], &["Host: a.example", "HTTP2-Settings: AAMAAABk"]] {
+        assert_eq!(wire.ask(request("GET /h2c", fields, "")).await.status, 200);
+        let seen = backend.last();
+        for field in ["connection", "upgrade", "http2-settings"] {
+            assert_eq!(seen.one(field), None, "{fields:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_of_http_1_0_is_ignored() {
+    let backend = Backend::echo("echo").await;
+    let gateway = Gateway::start(Folder::with(backend.address(), WEB)).await;
+    let asked = upgrade("/", "websocket").replace("HTTP/1.1", "HTTP/1.0");
+    assert_eq!(gateway.ask(asked).await.status, 200);
+    let seen = backend.last();
+    assert_eq!((seen.one("upgrade"), seen.one("connection")), (None, None));
+}
+
+#[tokio::test]
 async fn requests_without_upgrade_are_proxied_as_ever() {
     let backend = Backend::echo("echo").await;
     let gateway = Gateway::start(Folder::with(backend.address(), WEB)).await;
