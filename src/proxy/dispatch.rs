@@ -180,21 +180,33 @@ fn https_address(request: &Request<Incoming>) -> String {
 
 /// The path and query for the endpoint; `None` where the target goes on as it came.
 fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Option<Uri>, Failure> {
-    let raw = rule.path_safety == PathSafety::Raw;
-    let path = match &found.path {
-        Some(path) if !raw => path.as_str(),
-        _ => uri.path(),
-    };
     let cut = if rule.trim_prefix { found.prefix } else { 0 };
-    if cut == 0 && path.len() == uri.path().len() && (raw || found.path.is_none()) {
-        return Ok(origin_form(uri));
-    }
-    let rest = path.get(cut..).unwrap_or_default();
+    let normal = found.path.as_deref();
+    let rest = match normal {
+        Some(normal) if rule.path_safety != PathSafety::Raw => normal.get(cut..).unwrap_or_default(),
+        _ if cut == 0 => return Ok(origin_form(uri)),
+        Some(normal) => past_segments(uri.path(), segments(normal.get(..cut).unwrap_or_default())),
+        None => uri.path().get(cut..).unwrap_or_default(),
+    };
     let slash = if rest.starts_with('/') { "" } else { "/" };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
     let text = format!("{slash}{rest}{query}");
     let refused = |_| Failure::BadRequest("The path cannot be passed on after its prefix was cut.");
     text.parse().map(Some).map_err(refused)
+}
+
+/// How many segments a prefix has.
+fn segments(prefix: &str) -> usize {
+    prefix.split('/').filter(|segment| !segment.is_empty()).count()
+}
+
+/// What is left of a path as it came past so many segments. Normalising changes the length of a
+/// segment but never their number, so they are what a prefix is measured by.
+fn past_segments(path: &str, count: usize) -> &str {
+    (0..count).fold(path, |left, _| {
+        let left = left.trim_start_matches('/');
+        left.find('/').map_or("", |end| &left[end..])
+    })
 }
 
 fn origin_form(uri: &Uri) -> Option<Uri> {

@@ -96,6 +96,26 @@ async fn raw_passes_paths_as_they_came() {
 }
 
 #[tokio::test]
+async fn raw_cuts_the_prefix_and_passes_the_rest_as_it_came() {
+    let backend = Backend::echo("echo").await;
+    let spec = "{proxy: {trimPrefix: true}, rules: [{pathSafety: Raw, \
+                matches: [{path: {value: /a~b}}, {path: {value: /ä/c}}], backends: [{service: echo}]}]}";
+    let gateway = Gateway::start(Folder::with(backend.address(), spec)).await;
+    for (sent, forwarded) in [
+        ("/a~b/x", "/x"),
+        ("/a%7Eb/x", "/x"),
+        ("/%61~%62//x%2fy/../z", "//x%2fy/../z"),
+        ("//a~b/x?q=/a~b", "/x?q=/a~b"),
+        ("/%c3%a4//c/%C3", "/%C3"),
+        ("//a%7eb", "/"),
+        ("/a~b?q", "/?q"),
+    ] {
+        assert_eq!(gateway.ask(get("a.example", sent)).await.status, 200, "{sent}");
+        assert_eq!(backend.last().target, forwarded, "{sent}");
+    }
+}
+
+#[tokio::test]
 async fn the_route_and_the_backend_read_the_same_path() {
     let (open, closed) = (Backend::echo("open").await, Backend::echo("closed").await);
     let folder = Folder::new();
