@@ -1,12 +1,12 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
-use super::{activity::Busy, exchange::Exchange, upstream::pool::Lease};
+use super::{activity::Busy, error::BodyError, exchange::Exchange, upstream::pool::Lease};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// A response body on its way to the client.
@@ -22,7 +22,11 @@ pub(crate) struct Body {
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
-    Upstream { incoming: Incoming, lease: Option<Lease> },
+    /// The lease is there until the body has ended, well or not.
+    Upstream {
+        incoming: Incoming,
+        lease: Option<Lease>,
+    },
 }
 
 impl Body {
@@ -50,25 +54,40 @@ impl Body {
     pub(crate) fn hold(&mut self, busy: Busy) {
         self.busy = Some(busy);
     }
+
+    fn send(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
+    }
+
+    /// The endpoint's connection has broken: by itself, or with the request's body.
+    fn broke(&mut self) -> BodyError {
+        if let Source::Upstream { lease, .. } = &mut self.source {
+            *lease = None;
+        }
+        let Some(exchange) = &mut self.exchange else { return BodyError::EndpointBroken };
+        let error = exchange.fate_of_request().unwrap_or(BodyError::EndpointBroken);
+        exchange.broke(error);
+        error
+    }
 }
 
 impl HttpBody for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let frame = match &mut this.source {
-            Source::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Source::Upstream { incoming, lease } => poll_upstream(incoming, lease, context),
+            Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(this.send(Frame::data(bytes))))),
+            Source::Upstream { incoming, lease } => ready!(poll_upstream(incoming, lease, context)),
         };
-        if let (Poll::Ready(Some(Ok(frame))), Some(exchange)) = (&frame, &mut this.exchange) {
-            exchange.sent(frame.data_ref().map_or(0, Bytes::len));
-        }
-        frame
+        Poll::Ready(frame.map(|frame| frame.map(|frame| this.send(frame)).map_err(|_| this.broke())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -90,24 +109,25 @@ fn poll_upstream(
     incoming: &mut Incoming,
     lease: &mut Option<Lease>,
     context: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    let frame = Pin::new(incoming).poll_frame(context);
-    if matches!(frame, Poll::Ready(None))
-        && let Some(lease) = lease.take()
-    {
+) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    let frame = ready!(Pin::new(incoming).poll_frame(context));
+    // Nothing comes after trailers, and nobody asks for it.
+    let ended = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
+    if ended && let Some(lease) = lease.take() {
         lease.release();
     }
-    frame
+    Poll::Ready(frame)
 }
 
 impl Drop for Body {
     fn drop(&mut self) {
+        let Source::Upstream { incoming, lease } = &mut self.source else { return };
+        let Some(lease) = lease.take() else { return };
         // hyper does not ask again once it knows that nothing is left.
-        if let Source::Upstream { incoming, lease } = &mut self.source
-            && incoming.is_end_stream()
-            && let Some(lease) = lease.take()
-        {
+        if incoming.is_end_stream() {
             lease.release();
+        } else if let Some(exchange) = &mut self.exchange {
+            exchange.broke(BodyError::ClientGone);
         }
     }
 }

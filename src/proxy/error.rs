@@ -2,6 +2,7 @@
 //! decided in `reply` alone.
 
 use http::Method;
+use std::fmt;
 
 /// Why a request was not answered by a backend.
 #[derive(Debug)]
@@ -69,3 +70,36 @@ impl Failure {
         }
     }
 }
+
+/// Why a body ended before its time, in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyError {
+    /// A request has more bytes than the limit.
+    TooLarge,
+    /// The client stopped sending.
+    ClientStalled,
+    /// The client went away, or broke off what it sent.
+    ClientGone,
+    /// The endpoint broke off its answer.
+    EndpointBroken,
+}
+
+impl BodyError {
+    /// The word for the access log, when a response that had begun ends for this.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLarge => "body_too_large",
+            Self::ClientStalled => "client_stalled",
+            Self::ClientGone => "client_closed",
+            Self::EndpointBroken => "endpoint_broken",
+        }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason())
+    }
+}
+
+impl std::error::Error for BodyError {}

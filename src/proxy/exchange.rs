@@ -1,10 +1,28 @@
 //! The accounts of one request: opened when its head is read, settled when its response has ended
 //! or the client has gone.
 
-use super::{access_log::Line, core::Core, error::Failure, installed::Installed, peer::Peer, request_body::BodyWatch};
+use super::{
+    access_log::Line,
+    core::Core,
+    error::{BodyError, Failure},
+    installed::Installed,
+    peer::Peer,
+    request_body::BodyWatch,
+};
 use crate::model::snapshot::RuleId;
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
-use std::{net::SocketAddr, rc::Rc, time::Instant};
+use std::{
+    net::SocketAddr,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// What is counted and logged for a client that went away before there was an answer. It is no
+/// code of HTTP, and nobody is sent it.
+const CLIENT_CLOSED: u16 = 499;
 
 /// The accounts of one request. Dropping them settles them.
 #[derive(Debug)]
@@ -13,11 +31,14 @@ pub(crate) struct Exchange {
     table: Rc<Installed>,
     started: Instant,
     method: Method,
-    status: StatusCode,
+    /// `None` until there is an answer.
+    status: Option<StatusCode>,
     rule: Option<RuleId>,
     sent: u64,
     /// An endpoint was chosen: it counts as in flight until the end.
     in_flight: bool,
+    /// The view on the request's body, if it has one that goes to an endpoint.
+    body: Option<Rc<BodyWatch>>,
     detail: Option<Box<Detail>>,
 }
 
@@ -33,7 +54,6 @@ struct Detail {
     id: Option<HeaderValue>,
     endpoint: Option<SocketAddr>,
     reason: Option<&'static str>,
-    body: Option<Rc<BodyWatch>>,
 }
 
 impl Exchange {
@@ -45,10 +65,11 @@ impl Exchange {
             table: core.table(),
             started: Instant::now(),
             method: request.method().clone(),
-            status: StatusCode::INTERNAL_SERVER_ERROR,
+            status: None,
             rule: None,
             sent: 0,
             in_flight: false,
+            body: None,
             detail,
         }
     }
@@ -76,21 +97,45 @@ impl Exchange {
 
     pub(crate) fn forwarded(&mut self, endpoint: SocketAddr, body: Option<&Rc<BodyWatch>>) {
         self.in_flight = true;
+        self.body = body.cloned();
         self.core.metrics.in_flight.add(1);
         if let Some(detail) = &mut self.detail {
             detail.endpoint = Some(endpoint);
-            detail.body = body.cloned();
         }
     }
 
     pub(crate) fn failed(&mut self, failure: &Failure) {
+        self.note(failure.reason());
+    }
+
+    /// The response has begun and will not end as it should.
+    pub(crate) fn broke(&mut self, error: BodyError) {
+        self.note(error.reason());
+    }
+
+    fn note(&mut self, reason: &'static str) {
         if let Some(detail) = &mut self.detail {
-            detail.reason = Some(failure.reason());
+            detail.reason = Some(reason);
         }
     }
 
     pub(crate) const fn answered(&mut self, status: StatusCode) {
-        self.status = status;
+        self.status = Some(status);
+    }
+
+    /// Why the request's body ended before its time, if it did.
+    pub(crate) fn fate_of_request(&self) -> Option<BodyError> {
+        self.body.as_ref().and_then(|body| body.fate())
+    }
+
+    /// The status of a request that nobody answered, and why.
+    fn unanswered(&mut self) -> StatusCode {
+        if std::thread::panicking() {
+            self.note("panic");
+            return StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        self.note(BodyError::ClientGone.reason());
+        StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST)
     }
 
     pub(crate) const fn sent(&mut self, bytes: usize) {
@@ -110,7 +155,6 @@ impl Detail {
             id: None,
             endpoint: None,
             reason: None,
-            body: None,
         }
     }
 }
@@ -124,18 +168,19 @@ fn host<B>(request: &http::Request<B>) -> Option<String> {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
+        let status = self.status.unwrap_or_else(|| self.unanswered());
         if self.in_flight {
             self.core.metrics.in_flight.subtract(1);
         }
         self.core.metrics.duration.observe(elapsed);
-        self.table.stats(self.rule).count(self.core.index, &self.method, self.status);
+        self.table.stats(self.rule).count(self.core.index, &self.method, status);
         if let (Some(detail), Some(log)) = (&self.detail, &self.core.log) {
-            log.write(&line(self, detail, elapsed), &self.core.metrics);
+            log.write(&line(self, detail, status, elapsed), &self.core.metrics);
         }
     }
 }
 
-fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: std::time::Duration) -> Line<'e> {
+fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, status: StatusCode, elapsed: Duration) -> Line<'e> {
     let origin = exchange.rule.map(|rule| &exchange.table.rule(rule).origin);
     Line {
         client: detail.client,
@@ -145,8 +190,8 @@ fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: std::time::Dura
         path: detail.target.path(),
         protocol: protocol(detail.version),
         tls: detail.peer.tls,
-        status: exchange.status.as_u16(),
-        bytes_in: detail.body.as_ref().map_or(0, |body| body.received()),
+        status: status.as_u16(),
+        bytes_in: exchange.body.as_ref().map_or(0, |body| body.received()),
         bytes_out: exchange.sent,
         duration: elapsed,
         route: origin.map(|origin| &*origin.object.name),

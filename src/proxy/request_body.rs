@@ -1,7 +1,10 @@
 //! Request bodies on their way to endpoints, as fast as the endpoint reads, within the limits on
 //! size and pauses.
 
-use super::clock::{Alarm, Clock};
+use super::{
+    clock::{Alarm, Clock},
+    error::BodyError,
+};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -13,27 +16,6 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-
-/// Why a client's body ended before its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It did not, or not yet.
-    Whole,
-    /// It is larger than the limit.
-    TooLarge,
-    /// The client stopped sending.
-    Stalled,
-    /// The client broke it off.
-    Broken,
-}
-
-impl fmt::Display for Fate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "request body: {self:?}")
-    }
-}
-
-impl std::error::Error for Fate {}
 
 /// A request body on its way to the endpoint, measured against the limits.
 pub(crate) struct RequestBody {
@@ -53,12 +35,13 @@ struct Guard {
 /// What the request's own task can see of its body, which another task sends.
 #[derive(Debug)]
 pub(crate) struct BodyWatch {
-    fate: Cell<Fate>,
+    fate: Cell<Option<BodyError>>,
     received: Cell<u64>,
 }
 
 impl BodyWatch {
-    pub(crate) fn fate(&self) -> Fate {
+    /// Why it ended before its time, if it did.
+    pub(crate) fn fate(&self) -> Option<BodyError> {
         self.fate.get()
     }
 
@@ -78,7 +61,7 @@ impl RequestBody {
         if incoming.is_end_stream() {
             return (Self { incoming, guard: None }, None);
         }
-        let watch = Rc::new(BodyWatch { fate: Cell::new(Fate::Whole), received: Cell::new(0) });
+        let watch = Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0) });
         let guard = Guard {
             clock: Rc::clone(clock),
             alarm: clock.alarm(),
@@ -92,20 +75,20 @@ impl RequestBody {
 }
 
 impl Guard {
-    fn received(&mut self, bytes: usize) -> Result<(), Fate> {
+    fn received(&mut self, bytes: usize) -> Result<(), BodyError> {
         let bytes = bytes as u64;
         self.waiting = false;
         self.watch.received.set(self.watch.received.get() + bytes);
-        self.left = self.left.checked_sub(bytes).ok_or(Fate::TooLarge)?;
+        self.left = self.left.checked_sub(bytes).ok_or(BodyError::TooLarge)?;
         Ok(())
     }
 
-    fn wait(&mut self, context: &Context<'_>) -> Result<(), Fate> {
+    fn wait(&mut self, context: &Context<'_>) -> Result<(), BodyError> {
         if !self.waiting {
             self.waiting = true;
             self.clock.set(&self.alarm, self.pause);
         } else if self.alarm.has_rung(&self.clock) {
-            return Err(Fate::Stalled);
+            return Err(BodyError::ClientStalled);
         }
         self.alarm.register(context);
         Ok(())
@@ -115,14 +98,14 @@ impl Guard {
         &mut self,
         polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
         context: &Context<'_>,
-    ) -> Result<(), Fate> {
+    ) -> Result<(), BodyError> {
         let judged = match polled {
             Poll::Pending => self.wait(context),
             Poll::Ready(Some(Ok(frame))) => self.received(frame.data_ref().map_or(0, Bytes::len)),
-            Poll::Ready(Some(Err(_))) => Err(Fate::Broken),
+            Poll::Ready(Some(Err(_))) => Err(BodyError::ClientGone),
             Poll::Ready(None) => Ok(()),
         };
-        judged.inspect_err(|fate| self.watch.fate.set(*fate))
+        judged.inspect_err(|fate| self.watch.fate.set(Some(*fate)))
     }
 }
 
@@ -134,9 +117,12 @@ impl Drop for Guard {
 
 impl HttpBody for RequestBody {
     type Data = Bytes;
-    type Error = Fate;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fate>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
         let polled = Pin::new(&mut this.incoming).poll_frame(context);
         if let Some(guard) = &mut this.guard
@@ -144,7 +130,7 @@ impl HttpBody for RequestBody {
         {
             return Poll::Ready(Some(Err(fate)));
         }
-        polled.map_err(|_| Fate::Broken)
+        polled.map_err(|_| BodyError::ClientGone)
     }
 
     fn is_end_stream(&self) -> bool {

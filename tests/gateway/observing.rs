@@ -1,6 +1,10 @@
 //! Request ids and the access log.
 
-use crate::harness::{Backend, Folder, Gateway, get, request};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request, within};
 
 const ANY: &str = "{rules: [{matches: [{path: {value: /in}}], backends: [{service: echo}]}]}";
 
@@ -88,6 +92,84 @@ async fn a_failed_request_says_why() {
     let line = gateway.logged("/in/broken").await;
     assert_eq!((&line["status"], &line["reason"]), (&502.into(), &"connect_failed".into()), "{line}");
     assert_eq!(line["route"], "web");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_wait_is_499_and_no_error_of_the_gateway() {
+    let reached = Arc::<Notify>::default();
+    let notify = Arc::clone(&reached);
+    let backend = Script::start(move |mut wire: Wire, _| {
+        let notify = Arc::clone(&notify);
+        async move {
+            wire.request().await;
+            notify.notify_one();
+            wire.rest().await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let mut wire = gateway.open().await;
+    wire.send(get("a.example", "/in/left")).await;
+    within("the backend is reached", reached.notified()).await;
+    drop(wire);
+    let line = gateway.logged("/in/left").await;
+    assert_eq!((&line["status"], &line["reason"]), (&499.into(), &"client_closed".into()), "{line}");
+    let counted = |code| {
+        format!("paifang_http_requests_total{{code=\"{code}\",method=\"GET\",namespace=\"default\",route=\"web\"}}")
+    };
+    assert_eq!((gateway.metric(&counted(499)).await, gateway.metric(&counted(500)).await), (1.0, 0.0));
+}
+
+/// A backend that sends the begin of an answer and then waits, or breaks it off.
+async fn half_an_answer(breaks: bool) -> Script {
+    Script::start(move |mut wire: Wire, _| async move {
+        wire.request().await;
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf").await;
+        if !breaks {
+            wire.rest().await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_says_who_broke_it() {
+    for (breaks, reason) in [(true, "endpoint_broken"), (false, "client_closed")] {
+        let backend = half_an_answer(breaks).await;
+        let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+        let mut wire = gateway.open().await;
+        wire.send(get("a.example", "/in/half")).await;
+        assert_eq!(wire.head().await.length_of_body(), Some(8));
+        wire.take(4).await.unwrap();
+        if !breaks {
+            drop(wire);
+        }
+        let line = gateway.logged("/in/half").await;
+        assert_eq!((&line["status"], &line["bytes_out"], &line["reason"]), (&200.into(), &4.into(), &reason.into()));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_trailers_or_without_body_has_not_broken_off() {
+    let backend = Script::start(|mut wire: Wire, _| async move {
+        loop {
+            wire.head().await;
+            wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n").await;
+            wire.head().await;
+            wire.send("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n").await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let mut wire = gateway.open().await;
+    let asked = request("GET /in/trailers", &["Host: a.example", "TE: trailers"], "");
+    assert_eq!(wire.ask(asked).await.text(), "ok");
+    wire.send(request("HEAD /in/head", &["Host: a.example"], "")).await;
+    assert_eq!(wire.reply_to_head().await.status, 200);
+    for path in ["/in/trailers", "/in/head"] {
+        assert_eq!(gateway.logged(path).await.get("reason"), None, "{path}");
+    }
+    assert_eq!(backend.connections(), 1, "a connection is used again after trailers");
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use crate::{
     proxy::{
         clock::race,
         core::Core,
-        error::Failure,
+        error::{BodyError, Failure},
         permit::Permit,
-        request_body::{BodyWatch, Fate, RequestBody},
+        request_body::{BodyWatch, RequestBody},
     },
 };
 use http::{Request, Response};
@@ -72,10 +72,10 @@ async fn send(
 }
 
 fn explain(body: Option<&BodyWatch>) -> Failure {
-    match body.map_or(Fate::Whole, BodyWatch::fate) {
-        Fate::Whole => Failure::UpstreamBroken,
-        Fate::TooLarge => Failure::BodyTooLarge,
-        Fate::Stalled => Failure::BodyStalled,
-        Fate::Broken => Failure::BodyBroken,
+    match body.and_then(BodyWatch::fate) {
+        Some(BodyError::TooLarge) => Failure::BodyTooLarge,
+        Some(BodyError::ClientStalled) => Failure::BodyStalled,
+        Some(BodyError::ClientGone) => Failure::BodyBroken,
+        Some(BodyError::EndpointBroken) | None => Failure::UpstreamBroken,
     }
 }

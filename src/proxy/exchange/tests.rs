@@ -1,0 +1,40 @@
+use super::*;
+use crate::{
+    metrics::{CoreMetrics, Metrics},
+    proxy::core::CoreSettings,
+    settings::{Limits, TrustedProxies},
+};
+use std::sync::Arc;
+
+fn core(metrics: &Metrics) -> Rc<Core> {
+    let settings = CoreSettings {
+        limits: Arc::new(Limits::default()),
+        trusted: Arc::new(TrustedProxies::default()),
+        routes: Arc::clone(&metrics.routes),
+    };
+    Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)
+}
+
+fn open(core: &Rc<Core>) -> Exchange {
+    let peer = Rc::new(Peer::new(([192, 0, 2, 1], 9).into(), false, &TrustedProxies::default()));
+    Exchange::open(core, &peer, &http::Request::new(()))
+}
+
+fn counted(metrics: &Metrics, code: u16) -> bool {
+    let series = format!("paifang_http_requests_total{{code=\"{code}\",method=\"GET\",namespace=\"\",route=\"\"}} 1");
+    String::from_utf8(metrics.text()).unwrap().contains(&series)
+}
+
+#[test]
+fn a_request_without_an_answer_is_499_unless_it_panicked() {
+    let metrics = Metrics::new(1, 10).unwrap();
+    let core = core(&metrics);
+    drop(open(&core));
+    assert!(counted(&metrics, 499));
+    let exchange = open(&core);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _exchange = exchange;
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panicked.is_err() && counted(&metrics, 500));
+}
