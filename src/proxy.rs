@@ -5,7 +5,7 @@
 //!          -> balancer (pick, permit) -> upstream (pool, connect, forward) -> reply
 //! ```
 //!
-//! A stage calls later stages, never earlier ones. A request sees one table from start to end.
+//! A stage calls later stages, never earlier ones. A request sees one table until its response head.
 //! The modules stand in the order of the path; what all stages share comes last.
 
 pub mod engine;

@@ -34,10 +34,10 @@ use std::rc::Rc;
 
 /// Answers one request. Never fails: what goes wrong becomes a response.
 pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
-    let mut exchange = Exchange::open(&core, &peer, &request);
+    let table = core.table();
+    let mut exchange = Exchange::open(&core, &table, &peer, &request);
     let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
     exchange.identified(&id);
-    let table = exchange.table();
     let version = request.version();
     let mut answer = Answer { rule: None, secure: peer.tls };
     let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;

@@ -9,11 +9,12 @@ use super::{
     peer::Peer,
     request_body::BodyWatch,
 };
-use crate::model::snapshot::RuleId;
+use crate::model::{rule::Rule, snapshot::RuleId};
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::{
     net::SocketAddr,
     rc::Rc,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -28,7 +29,8 @@ const CLIENT_CLOSED: u16 = 499;
 #[derive(Debug)]
 pub(crate) struct Exchange {
     core: Rc<Core>,
-    table: Rc<Installed>,
+    /// Until there is an answer: a body that streams for hours must not keep a whole table.
+    table: Option<Rc<Installed>>,
     started: Instant,
     method: Method,
     /// `None` until there is an answer.
@@ -54,15 +56,16 @@ struct Detail {
     id: Option<HeaderValue>,
     endpoint: Option<SocketAddr>,
     reason: Option<&'static str>,
+    rule: Option<Arc<Rule>>,
 }
 
 impl Exchange {
     /// Opens the accounts of a request.
-    pub(crate) fn open<B>(core: &Rc<Core>, peer: &Rc<Peer>, request: &http::Request<B>) -> Self {
+    pub(crate) fn open<B>(core: &Rc<Core>, table: &Rc<Installed>, peer: &Rc<Peer>, request: &http::Request<B>) -> Self {
         let detail = core.log.is_some().then(|| Box::new(Detail::of(peer, request)));
         Self {
             core: Rc::clone(core),
-            table: core.table(),
+            table: Some(Rc::clone(table)),
             started: Instant::now(),
             method: request.method().clone(),
             status: None,
@@ -72,11 +75,6 @@ impl Exchange {
             body: None,
             detail,
         }
-    }
-
-    /// The table that this request sees.
-    pub(crate) fn table(&self) -> Rc<Installed> {
-        Rc::clone(&self.table)
     }
 
     pub(crate) const fn routed(&mut self, rule: RuleId) {
@@ -119,8 +117,14 @@ impl Exchange {
         }
     }
 
-    pub(crate) const fn answered(&mut self, status: StatusCode) {
+    /// Counts the answer and lets go of the table.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
+        let Some(table) = self.table.take() else { return };
+        table.stats(self.rule).count(self.core.index, &self.method, status);
+        if let Some(detail) = &mut self.detail {
+            detail.rule = self.rule.map(|rule| Arc::clone(table.rule(rule)));
+        }
     }
 
     /// Why the request's body ended before its time, if it did.
@@ -128,14 +132,14 @@ impl Exchange {
         self.body.as_ref().and_then(|body| body.fate())
     }
 
-    /// The status of a request that nobody answered, and why.
-    fn unanswered(&mut self) -> StatusCode {
-        if std::thread::panicking() {
-            self.note("panic");
-            return StatusCode::INTERNAL_SERVER_ERROR;
-        }
-        self.note(BodyError::ClientGone.reason());
-        StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST)
+    fn unanswered(&mut self) {
+        let (status, reason) = if std::thread::panicking() {
+            (StatusCode::INTERNAL_SERVER_ERROR, "panic")
+        } else {
+            (StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST), BodyError::ClientGone.reason())
+        };
+        self.note(reason);
+        self.answered(status);
     }
 
     pub(crate) const fn sent(&mut self, bytes: usize) {
@@ -155,6 +159,7 @@ impl Detail {
             id: None,
             endpoint: None,
             reason: None,
+            rule: None,
         }
     }
 }
@@ -168,20 +173,21 @@ fn host<B>(request: &http::Request<B>) -> Option<String> {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
-        let status = self.status.unwrap_or_else(|| self.unanswered());
+        if self.status.is_none() {
+            self.unanswered();
+        }
         if self.in_flight {
             self.core.metrics.in_flight.subtract(1);
         }
         self.core.metrics.duration.observe(elapsed);
-        self.table.stats(self.rule).count(self.core.index, &self.method, status);
         if let (Some(detail), Some(log)) = (&self.detail, &self.core.log) {
-            log.write(&line(self, detail, status, elapsed), &self.core.metrics);
+            log.write(&line(self, detail, elapsed), &self.core.metrics);
         }
     }
 }
 
-fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, status: StatusCode, elapsed: Duration) -> Line<'e> {
-    let origin = exchange.rule.map(|rule| &exchange.table.rule(rule).origin);
+fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: Duration) -> Line<'e> {
+    let origin = detail.rule.as_ref().map(|rule| &rule.origin);
     Line {
         client: detail.client,
         peer: detail.peer.address,
@@ -190,7 +196,7 @@ fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, status: StatusCode, elap
         path: detail.target.path(),
         protocol: protocol(detail.version),
         tls: detail.peer.tls,
-        status: status.as_u16(),
+        status: exchange.status.map_or(0, |status| status.as_u16()),
         bytes_in: exchange.body.as_ref().map_or(0, |body| body.received()),
         bytes_out: exchange.sent,
         duration: elapsed,

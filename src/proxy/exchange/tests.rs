@@ -17,7 +17,7 @@ fn core(metrics: &Metrics) -> Rc<Core> {
 
 fn open(core: &Rc<Core>) -> Exchange {
     let peer = Rc::new(Peer::new(([192, 0, 2, 1], 9).into(), false, &TrustedProxies::default()));
-    Exchange::open(core, &peer, &http::Request::new(()))
+    Exchange::open(core, &core.table(), &peer, &http::Request::new(()))
 }
 
 fn counted(metrics: &Metrics, code: u16) -> bool {
@@ -37,4 +37,17 @@ fn a_request_without_an_answer_is_499_unless_it_panicked() {
         std::panic::resume_unwind(Box::new(()));
     }));
     assert!(panicked.is_err() && counted(&metrics, 500));
+}
+
+#[test]
+fn an_answer_that_streams_lets_go_of_the_table() {
+    let metrics = Metrics::new(1, 10).unwrap();
+    let core = core(&metrics);
+    let mut exchange = open(&core);
+    let table = Rc::downgrade(&core.table());
+    core.install(Installed::empty(&metrics.routes));
+    assert!(table.upgrade().is_some(), "a request sees one table to its answer");
+    exchange.answered(StatusCode::OK);
+    assert!(table.upgrade().is_none());
+    assert!(counted(&metrics, 200));
 }
