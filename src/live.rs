@@ -1,5 +1,5 @@
-//! What changes while the gateway runs and all cores share: endpoints with their counters, and the
-//! cells that hold them.
+//! What changes while the gateway runs and all cores share: endpoints with their counters, the
+//! cells that hold them, and the counts of routes.
 //!
 //! The control path writes sets, the data path counts in them; neither waits for the other. No
 //! lock, no I/O: atomics and swaps alone. Beside these the snapshot of `model` never changes.
@@ -7,3 +7,4 @@
 pub mod cell;
 pub mod endpoint;
 pub mod generation;
+pub mod route_stats;

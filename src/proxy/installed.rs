@@ -1,8 +1,8 @@
 //! What one core serves: a generation with this core's handles on its counters.
 
 use crate::{
-    live::{cell::EndpointCell, generation::Generation},
-    metrics::routes::{RouteStats, Routes},
+    live::{cell::EndpointCell, generation::Generation, route_stats::RouteStats},
+    metrics::routes::Routes,
     model::{rule::Rule, snapshot::RuleId, target::UpstreamId, upstream::Upstream},
     table::swap::Numbered,
 };
