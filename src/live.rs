@@ -4,7 +4,13 @@
 //! The control path writes sets, the data path counts in them; neither waits for the other. No
 //! lock, no I/O: atomics and swaps alone. Beside these the snapshot of `model` never changes.
 
+pub mod breaker;
+pub mod bucket;
+pub mod budget;
 pub mod cell;
 pub mod endpoint;
 pub mod generation;
+pub mod moment;
+mod padded;
+pub mod picker;
 pub mod route_stats;

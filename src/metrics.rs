@@ -31,10 +31,16 @@ pub enum Protection {
     Admission,
     /// A log line that was dropped because the writer could not keep up.
     AccessLog,
+    /// A request over the rate of its endpoint.
+    EndpointLimit,
+    /// A request that found all breakers open.
+    Breaker,
+    /// A retry that the budget did not allow.
+    RetryBudget,
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Connections, "connections"),
         (Self::Descriptors, "descriptors"),
         (Self::HeadTimeout, "head_timeout"),
@@ -42,6 +48,9 @@ impl Protection {
         (Self::IdleTimeout, "idle_timeout"),
         (Self::Admission, "admission"),
         (Self::AccessLog, "access_log"),
+        (Self::EndpointLimit, "endpoint_limit"),
+        (Self::Breaker, "breaker"),
+        (Self::RetryBudget, "retry_budget"),
     ];
 }
 
@@ -58,6 +67,8 @@ pub struct CoreMetrics {
     pub in_flight: Single,
     /// Requests sent again because a pooled connection had died unused.
     pub resends: Single,
+    /// Tries at another endpoint after one had failed.
+    pub retries: Single,
     /// Panics that ended one request or connection.
     pub panics: Single,
     /// Connections from clients that are open.

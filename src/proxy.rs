@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! listener -> tls -> connection -> dispatch (admission, match, context) -> handler
-//!          -> balancer (pick, permit) -> upstream (pool, connect, forward) -> reply
+//!          -> retry { balancer (pick, permit) -> upstream (pool, connect, forward) } -> reply
 //! ```
 //!
 //! A stage calls later stages, never earlier ones. A request sees one table until its response head.
@@ -22,6 +22,8 @@ pub(crate) mod dispatch;
 pub(crate) mod exchange;
 
 pub(crate) mod handler;
+
+pub(crate) mod retry;
 
 pub(crate) mod balancer;
 pub(crate) mod request_body;

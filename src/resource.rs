@@ -17,7 +17,9 @@ pub mod status;
 
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
-pub use policy::{Balancing, BalancingStrategy, ProxyPolicy};
+pub use policy::{
+    Balancing, BalancingStrategy, Breaker, EndpointLimit, FailureKind, HashOn, HashOnType, Limiter, ProxyPolicy,
+};
 pub use port::PortRef;
 pub use rule::{BackendRef, Handler, HandlerType, PathSafety, Rule};
 pub use status::{EndpointCounts, GatewayRouteStatus};

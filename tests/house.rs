@@ -25,8 +25,19 @@ const SHOWN: usize = 5;
 const LARGEST: u64 = 1024 * 1024;
 
 /// The stages of the data path, each of which imports later ones and shared modules only.
-const STAGES: [&str; 10] =
-    ["engine", "listener", "tls", "connection", "dispatch", "admission", "handler", "balancer", "upstream", "reply"];
+const STAGES: [&str; 11] = [
+    "engine",
+    "listener",
+    "tls",
+    "connection",
+    "dispatch",
+    "admission",
+    "handler",
+    "retry",
+    "balancer",
+    "upstream",
+    "reply",
+];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
 const SHARED: [&str; 14] = [

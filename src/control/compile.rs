@@ -8,6 +8,7 @@ mod conditions;
 mod hosts;
 pub mod ingress;
 mod paths;
+pub mod policy;
 pub mod route;
 
 use crate::model::{condition::Reason, diagnostic::Severity};

@@ -14,7 +14,11 @@ use crate::{
         cell::{EndpointCell, EndpointSet},
         endpoint::Endpoint,
     },
-    model::{endpoint::EndpointFacts, target::ServicePort, upstream::Upstream},
+    model::{
+        endpoint::EndpointFacts,
+        target::ServicePort,
+        upstream::{Strategy, Upstream},
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -24,7 +28,15 @@ use std::{
 /// The endpoint cells of every Service port that has an upstream.
 #[derive(Debug, Default)]
 pub struct Endpoints {
-    services: HashMap<ServiceName, BTreeMap<u16, Arc<EndpointCell>>>,
+    services: HashMap<ServiceName, BTreeMap<u16, Port>>,
+}
+
+/// One port of a Service.
+#[derive(Debug, Default)]
+struct Port {
+    cell: Arc<EndpointCell>,
+    /// What the set in the cell was made for.
+    strategy: Strategy,
 }
 
 impl Endpoints {
@@ -33,65 +45,80 @@ impl Endpoints {
     pub fn cells(&mut self, cache: &Cache, upstreams: &[Upstream]) -> Vec<Arc<EndpointCell>> {
         let ports: HashSet<&ServicePort> = upstreams.iter().map(|upstream| &upstream.port).collect();
         self.give_up(|port| !ports.contains(port));
-        let cells = upstreams.iter().map(|upstream| self.cell(&upstream.port)).collect();
+        let cells = upstreams.iter().map(|upstream| self.cell(upstream)).collect();
         self.refresh_all(cache);
         cells
     }
 
-    /// The cell of a Service port, empty when it is new.
-    pub fn cell(&mut self, port: &ServicePort) -> Arc<EndpointCell> {
+    /// The cell of an upstream, empty when it is new.
+    pub fn cell(&mut self, upstream: &Upstream) -> Arc<EndpointCell> {
+        let (port, strategy) = (&upstream.port, &upstream.policy.balancing.strategy);
         let service = (Arc::clone(&port.namespace), Arc::clone(&port.service));
-        Arc::clone(self.services.entry(service).or_default().entry(port.port).or_default())
+        let port = self.services.entry(service).or_default().entry(port.port).or_default();
+        port.use_strategy(strategy);
+        Arc::clone(&port.cell)
     }
 
     /// Brings the cells of some Services up to date. Returns how many changed.
     pub fn refresh(&mut self, cache: &Cache, services: &BTreeSet<ServiceName>) -> usize {
         let known = services.iter().filter_map(|service| Some((service, self.services.get(service)?)));
-        known.map(|(service, cells)| refresh_service(cache, service, cells)).sum()
+        known.map(|(service, ports)| refresh_service(cache, service, ports)).sum()
     }
 
     /// Brings all cells up to date. Returns how many changed.
     pub fn refresh_all(&mut self, cache: &Cache) -> usize {
-        self.services.iter().map(|(service, cells)| refresh_service(cache, service, cells)).sum()
+        self.services.iter().map(|(service, ports)| refresh_service(cache, service, ports)).sum()
     }
 
     /// The ready and all endpoints of a Service port.
     #[must_use]
     pub fn counts(&self, port: &ServicePort) -> (usize, usize) {
         let service = (Arc::clone(&port.namespace), Arc::clone(&port.service));
-        let cell = self.services.get(&service).and_then(|cells| cells.get(&port.port));
-        cell.map_or((0, 0), |cell| {
-            let set = cell.load();
+        let port = self.services.get(&service).and_then(|ports| ports.get(&port.port));
+        port.map_or((0, 0), |port| {
+            let set = port.cell.load();
             (set.ready(), set.all.len())
         })
     }
 
     fn give_up(&mut self, is_unused: impl Fn(&ServicePort) -> bool) {
-        self.services.retain(|(namespace, service), cells| {
-            cells.retain(|port, cell| {
-                let port = ServicePort { namespace: Arc::clone(namespace), service: Arc::clone(service), port: *port };
-                let unused = is_unused(&port);
+        self.services.retain(|(namespace, service), ports| {
+            ports.retain(|number, port| {
+                let name =
+                    ServicePort { namespace: Arc::clone(namespace), service: Arc::clone(service), port: *number };
+                let unused = is_unused(&name);
                 if unused {
-                    cell.load().all.iter().for_each(|endpoint| endpoint.mark_removed());
+                    port.cell.load().all.iter().for_each(|endpoint| endpoint.mark_removed());
                 }
                 !unused
             });
-            !cells.is_empty()
+            !ports.is_empty()
         });
     }
 }
 
-fn refresh_service(cache: &Cache, service: &ServiceName, cells: &BTreeMap<u16, Arc<EndpointCell>>) -> usize {
-    let changed = |(port, cell): (&u16, &Arc<EndpointCell>)| {
-        let facts = collect::endpoints_of(cache, service, *port);
-        usize::from(replace(cell, facts))
+fn refresh_service(cache: &Cache, service: &ServiceName, ports: &BTreeMap<u16, Port>) -> usize {
+    let changed = |(number, port): (&u16, &Port)| {
+        let facts = collect::endpoints_of(cache, service, *number);
+        usize::from(replace(port, facts))
     };
-    cells.iter().map(changed).sum()
+    ports.iter().map(changed).sum()
+}
+
+impl Port {
+    /// Makes the set in the cell one for this strategy.
+    fn use_strategy(&mut self, strategy: &Strategy) {
+        if self.strategy != *strategy {
+            self.strategy = strategy.clone();
+            let set = self.cell.load();
+            self.cell.store(EndpointSet::new(set.all.clone(), strategy));
+        }
+    }
 }
 
 /// Puts new facts into a cell, if they are new.
-fn replace(cell: &EndpointCell, facts: Vec<EndpointFacts>) -> bool {
-    let old = cell.load();
+fn replace(port: &Port, facts: Vec<EndpointFacts>) -> bool {
+    let old = port.cell.load();
     let same = old.all.len() == facts.len() && old.all.iter().zip(&facts).all(|(old, new)| old.facts == *new);
     if same {
         return false;
@@ -105,20 +132,7 @@ fn replace(cell: &EndpointCell, facts: Vec<EndpointFacts>) -> bool {
             Arc::new(Endpoint::new(facts))
         }
     });
-    let all: Box<[_]> = all.collect();
-    cell.store(EndpointSet { eligible: eligible(&all), all });
+    port.cell.store(EndpointSet::new(all.collect(), &port.strategy));
     leaving.values().for_each(|gone| gone.mark_removed());
     true
-}
-
-/// The ready ones; where none is, those that still serve while they shut down.
-fn eligible(all: &[Arc<Endpoint>]) -> Box<[Arc<Endpoint>]> {
-    let pick = |takes: fn(&Endpoint) -> bool| -> Box<[_]> {
-        all.iter().filter(|endpoint| takes(endpoint)).map(Arc::clone).collect()
-    };
-    let ready = pick(|endpoint| endpoint.facts.conditions.ready);
-    if !ready.is_empty() {
-        return ready;
-    }
-    pick(|endpoint| endpoint.facts.conditions.serving && endpoint.facts.conditions.terminating)
 }

@@ -1,7 +1,8 @@
 //! The cell that holds the newest endpoint set of an upstream. One writer replaces the set, every
 //! core reads it.
 
-use super::endpoint::Endpoint;
+use super::{budget::Budget, endpoint::Endpoint, padded::Padded, picker::Picker};
+use crate::model::upstream::Strategy;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::{
     Arc,
@@ -16,9 +17,18 @@ pub struct EndpointSet {
     pub eligible: Box<[Arc<Endpoint>]>,
     /// Every endpoint known, eligible or not.
     pub all: Box<[Arc<Endpoint>]>,
+    /// The look-up over the eligible ones.
+    pub picker: Picker,
 }
 
 impl EndpointSet {
+    /// The set of these endpoints, to be picked by a strategy.
+    #[must_use]
+    pub fn new(all: Box<[Arc<Endpoint>]>, strategy: &Strategy) -> Self {
+        let eligible = eligible(&all);
+        Self { picker: Picker::new(strategy, &eligible), eligible, all }
+    }
+
     /// How many endpoints are ready.
     #[must_use]
     pub fn ready(&self) -> usize {
@@ -26,11 +36,24 @@ impl EndpointSet {
     }
 }
 
-/// Holds the newest endpoint set of one upstream, and the turn counter of round robin.
+/// The ready ones; where none is, those that still serve while they shut down.
+fn eligible(all: &[Arc<Endpoint>]) -> Box<[Arc<Endpoint>]> {
+    let pick = |takes: fn(&Endpoint) -> bool| -> Box<[_]> {
+        all.iter().filter(|endpoint| takes(endpoint)).map(Arc::clone).collect()
+    };
+    let ready = pick(|endpoint| endpoint.facts.conditions.ready);
+    if !ready.is_empty() {
+        return ready;
+    }
+    pick(|endpoint| endpoint.facts.conditions.serving && endpoint.facts.conditions.terminating)
+}
+
+/// Holds the newest endpoint set of one upstream, and the counter of its requests.
 #[derive(Debug, Default)]
 pub struct EndpointCell {
     set: ArcSwap<EndpointSet>,
-    turn: AtomicUsize,
+    requests: Padded<AtomicUsize>,
+    budget: Budget,
 }
 
 impl EndpointCell {
@@ -45,9 +68,21 @@ impl EndpointCell {
         self.set.store(Arc::new(set));
     }
 
-    /// The next turn of round robin.
+    /// Counts a request, and returns how many there were before.
     #[must_use]
-    pub fn next_turn(&self) -> usize {
-        self.turn.fetch_add(1, Ordering::Relaxed)
+    pub fn count_request(&self) -> usize {
+        self.requests.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The budget of retries.
+    #[must_use]
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// How many requests there were.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests.0.load(Ordering::Relaxed)
     }
 }

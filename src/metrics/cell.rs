@@ -67,11 +67,12 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 8] = [
+const FAMILIES: [(&str, &str, &[&str]); 9] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
     ("paifang_upstream_resends_total", "Requests sent again because a pooled connection had died unused.", &[]),
+    ("paifang_upstream_retries_total", "Tries at another endpoint after one had failed.", &[]),
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
     ("paifang_upstream_requests_in_flight", "Requests that endpoints serve at the moment.", &[]),
@@ -184,6 +185,7 @@ impl Collector for CoresCollector {
             (GAUGE, vec![gauge(self.sum(|core| core.connections.get()))]),
             (COUNTER, connects),
             (COUNTER, vec![counter(self.sum(|core| core.resends.get()), &[])]),
+            (COUNTER, vec![counter(self.sum(|core| core.retries.get()), &[])]),
             (COUNTER, protections),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()))]),

@@ -1,7 +1,7 @@
 //! Rules: what is done with the requests that a table entry takes.
 
-use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId};
-use std::{sync::Arc, time::Duration};
+use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId, upstream::TimeLimit};
+use std::sync::Arc;
 
 /// The built kinds of handler. The resource has eight; a kind joins this enum when it is built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -65,6 +65,19 @@ pub struct Origin {
     pub name: Arc<str>,
 }
 
+/// What a route sets for its own requests. What it leaves open the policy of the upstream says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Overrides {
+    /// How long the response head may take, all tries together.
+    pub request_timeout: Option<TimeLimit>,
+    /// How long one try may take.
+    pub try_timeout: Option<TimeLimit>,
+    /// How many times a request is tried again.
+    pub retry_count: Option<u8>,
+    /// Status codes of endpoints after which a request that may be replayed is tried again.
+    pub retry_statuses: Option<Box<[u16]>>,
+}
+
 /// What is done with the requests that a table entry takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -76,8 +89,8 @@ pub struct Rule {
     pub backends: Box<[Backend]>,
     /// Whether the prefix that a PathPrefix match took is cut.
     pub trim_prefix: bool,
-    /// How long the response head may take; `None`: no limit.
-    pub request_timeout: Option<Duration>,
+    /// What holds for its requests in place of the policy of the upstream.
+    pub overrides: Overrides,
     /// What is done with ambiguous paths.
     pub path_safety: PathSafety,
     /// Whether plain HTTP requests are redirected to HTTPS.

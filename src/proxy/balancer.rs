@@ -1,24 +1,173 @@
 //! The pick of a backend and of an endpoint.
 
+mod key;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use key::hash_of;
+
 use super::permit::Permit;
 use crate::{
-    live::cell::EndpointCell,
-    model::{rule::Backend, upstream::Strategy},
+    live::{
+        cell::{EndpointCell, EndpointSet},
+        endpoint::Endpoint,
+        moment::Moment,
+        picker::{Picker, slot_of},
+    },
+    model::{
+        rule::Backend,
+        upstream::{Strategy, UpstreamPolicy},
+    },
 };
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-/// Picks an endpoint of an upstream; `None` when none takes requests.
-pub(crate) fn pick(strategy: Strategy, cell: &EndpointCell, random: &mut fastrand::Rng) -> Option<Permit> {
-    let set = cell.load();
-    let index = match set.eligible.len() {
-        0 => return None,
+/// Up to so many endpoints the load of all is compared; of more, that of two.
+const COMPARED: usize = 4;
+/// How many endpoints are drawn before any that takes requests will do.
+const DRAWS: usize = 16;
+/// How many slots of a hash are looked at for each endpoint before any endpoint will do.
+const SLOTS_PER_ENDPOINT: usize = 16;
+
+/// Which endpoint is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    pub(crate) policy: &'a UpstreamPolicy,
+    pub(crate) cell: &'a EndpointCell,
+    pub(crate) now: Moment,
+    /// What the hash strategy goes by.
+    pub(crate) hash: u64,
+    /// Endpoints that this request has tried already.
+    pub(crate) tried: &'a [usize],
+}
+
+/// Why there is no endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nobody {
+    /// None takes requests.
+    Ready,
+    /// The breakers of all that do are open.
+    Closed,
+    /// All that do were tried.
+    Untried,
+}
+
+/// Picks an endpoint of an upstream.
+pub(crate) fn pick(asked: Asked<'_>, random: &mut fastrand::Rng) -> Result<Permit, Nobody> {
+    let set = asked.cell.load();
+    // A retry takes no turn: of two endpoints, the one that fails would else come first each time.
+    let turn = if asked.tried.is_empty() { asked.cell.count_request() } else { asked.cell.requests() };
+    let first = match set.eligible.len() {
+        0 => return Err(Nobody::Ready),
         1 => 0,
-        count => match strategy {
-            Strategy::RoundRobin => cell.next_turn() % count,
-            Strategy::Random => random.usize(..count),
-        },
+        _ => asked.first(&set, turn, random),
     };
-    Some(Permit::new(Arc::clone(&set.eligible[index])))
+    let endpoint = &set.eligible[first];
+    if asked.takes(endpoint) && asked.is_warm(endpoint, random) {
+        return Ok(Permit::new(Arc::clone(endpoint)));
+    }
+    asked.other(&set, first, random).map(|endpoint| Permit::new(Arc::clone(endpoint)))
+}
+
+impl Asked<'_> {
+    /// The choice of the strategy, if it takes requests.
+    fn first(&self, set: &EndpointSet, turn: usize, random: &mut fastrand::Rng) -> usize {
+        let count = set.eligible.len();
+        match (&self.policy.balancing.strategy, &set.picker) {
+            (Strategy::WeightedRoundRobin, Picker::Cycle(cycle)) => cycle[turn % cycle.len()].into(),
+            (Strategy::WeightedRandom, Picker::Sums(sums)) => {
+                let at = random.u64(..sums[count - 1]);
+                sums.partition_point(|sum| *sum <= at)
+            }
+            (Strategy::Hash(_), Picker::Slots(slots)) => slots[slot_of(self.hash, slots)].into(),
+            (Strategy::LessLoad, _) => less_loaded(&set.eligible, turn, random),
+            (Strategy::Random | Strategy::WeightedRandom, _) => random.usize(..count),
+            // A set that was made for another strategy serves for a moment after a change.
+            (Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Hash(_), _) => turn % count,
+        }
+    }
+
+    /// Another one, where the first choice does not take the request.
+    fn other<'s>(
+        &self,
+        set: &'s EndpointSet,
+        first: usize,
+        random: &mut fastrand::Rng,
+    ) -> Result<&'s Arc<Endpoint>, Nobody> {
+        let eligible = &set.eligible;
+        if let (Strategy::Hash(_), Picker::Slots(slots)) = (&self.policy.balancing.strategy, &set.picker)
+            && let Some(next) = self.next_slot(slots, eligible)
+        {
+            return Ok(next);
+        }
+        let takers = || eligible.iter().filter(|endpoint| self.takes(endpoint));
+        let found = match self.policy.balancing.strategy {
+            Strategy::LessLoad => takers().min_by_key(|endpoint| load(endpoint)),
+            _ => self.drawn(eligible, random).or_else(|| Some(&eligible[first]).filter(|first| self.takes(first))),
+        };
+        let untried = || eligible.iter().any(|endpoint| self.is_untried(endpoint));
+        found.or_else(|| takers().next()).ok_or_else(|| if untried() { Nobody::Closed } else { Nobody::Untried })
+    }
+
+    /// One that takes the request, each as likely, so that the share of one that is out is spread
+    /// over all others.
+    fn drawn<'s>(&self, eligible: &'s [Arc<Endpoint>], random: &mut fastrand::Rng) -> Option<&'s Arc<Endpoint>> {
+        for _ in 0..DRAWS {
+            let endpoint = &eligible[random.usize(..eligible.len())];
+            if self.takes(endpoint) && self.is_warm(endpoint, random) {
+                return Some(endpoint);
+            }
+        }
+        None
+    }
+
+    /// The endpoint that every replica would take next for this hash.
+    fn next_slot<'s>(&self, slots: &[u16], eligible: &'s [Arc<Endpoint>]) -> Option<&'s Arc<Endpoint>> {
+        let start = slot_of(self.hash, slots);
+        let ahead = slots.iter().cycle().skip(start).take(eligible.len() * SLOTS_PER_ENDPOINT);
+        ahead.map(|place| &eligible[usize::from(*place)]).find(|endpoint| self.takes(endpoint))
+    }
+
+    fn takes(&self, endpoint: &Endpoint) -> bool {
+        let breaker = self.policy.breaker.as_ref();
+        breaker.is_none_or(|policy| endpoint.breaker().would_admit(policy, self.now)) && self.is_untried(endpoint)
+    }
+
+    fn is_untried(&self, endpoint: &Endpoint) -> bool {
+        !self.tried.contains(&endpoint.key())
+    }
+
+    /// Whether a new endpoint takes this request, as often as it is warm.
+    fn is_warm(&self, endpoint: &Endpoint, random: &mut fastrand::Rng) -> bool {
+        let Some(window) = self.policy.balancing.slow_start else { return true };
+        let age = self.now.since(endpoint.ready_since());
+        age >= window
+            || matches!(self.policy.balancing.strategy, Strategy::Hash(_))
+            || random.f64() < warmth(age, window)
+    }
+}
+
+/// The share that a new endpoint has: from a tenth to all.
+fn warmth(age: Duration, window: Duration) -> f64 {
+    (age.as_secs_f64() / window.as_secs_f64()).max(0.1)
+}
+
+fn load(endpoint: &Endpoint) -> usize {
+    endpoint.in_flight().load(Ordering::Relaxed)
+}
+
+/// The least loaded: of a few, the first from a place that moves on; of many, the better of two.
+fn less_loaded(eligible: &[Arc<Endpoint>], turn: usize, random: &mut fastrand::Rng) -> usize {
+    let count = eligible.len();
+    if count <= COMPARED {
+        let from_turn = (0..count).map(|step| (turn + step) % count);
+        return from_turn.min_by_key(|at| load(&eligible[*at])).unwrap_or_default();
+    }
+    let one = random.usize(..count);
+    let two = (one + random.usize(1..count)) % count;
+    if load(&eligible[two]) < load(&eligible[one]) { two } else { one }
 }
 
 /// Picks a backend of a rule by weight; `None` when all weights are 0.
@@ -37,102 +186,4 @@ pub(crate) fn pick_backend<'r>(backends: &'r [Backend], random: &mut fastrand::R
         at = at.saturating_sub(weight);
         here
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        live::{cell::EndpointSet, endpoint::Endpoint},
-        model::{
-            endpoint::{Conditions, EndpointFacts, EndpointProtocol},
-            rule::BackendTarget,
-            target::UpstreamId,
-        },
-    };
-    use std::sync::atomic::Ordering;
-
-    fn cell(count: u8) -> EndpointCell {
-        let endpoints: Box<[_]> = (1..=count)
-            .map(|last| {
-                Arc::new(Endpoint::new(EndpointFacts {
-                    address: ([127, 0, 0, last], 80).into(),
-                    identity: "".into(),
-                    weight: 1,
-                    zone: "".into(),
-                    conditions: Conditions { ready: true, serving: true, terminating: false },
-                    protocol: EndpointProtocol::Http1,
-                    metadata: Arc::default(),
-                }))
-            })
-            .collect();
-        let cell = EndpointCell::default();
-        cell.store(EndpointSet { eligible: endpoints.clone(), all: endpoints });
-        cell
-    }
-
-    fn last_octets(strategy: Strategy, cell: &EndpointCell, picks: usize) -> Vec<u8> {
-        let mut random = fastrand::Rng::with_seed(7);
-        (0..picks)
-            .map(|_| match pick(strategy, cell, &mut random).unwrap().endpoint().address().ip() {
-                std::net::IpAddr::V4(address) => address.octets()[3],
-                std::net::IpAddr::V6(_) => 0,
-            })
-            .collect()
-    }
-
-    #[test]
-    fn round_robin_takes_each_in_turn() {
-        assert_eq!(last_octets(Strategy::RoundRobin, &cell(3), 7), [1, 2, 3, 1, 2, 3, 1]);
-    }
-
-    #[test]
-    fn random_takes_all_about_as_often() {
-        let picks = last_octets(Strategy::Random, &cell(3), 9_000);
-        for octet in 1..=3 {
-            let count = picks.iter().filter(|picked| **picked == octet).count();
-            assert!((2_700..3_300).contains(&count), "{octet}: {count}");
-        }
-    }
-
-    #[test]
-    fn no_endpoint_gives_no_permit() {
-        assert!(pick(Strategy::RoundRobin, &EndpointCell::default(), &mut fastrand::Rng::with_seed(1)).is_none());
-    }
-
-    #[test]
-    fn a_permit_counts_as_load_until_it_is_dropped() {
-        let cell = cell(1);
-        let permit = pick(Strategy::Random, &cell, &mut fastrand::Rng::with_seed(1)).unwrap();
-        let endpoint = Arc::clone(permit.endpoint());
-        assert_eq!(endpoint.in_flight().load(Ordering::Relaxed), 1);
-        drop(permit);
-        assert_eq!(endpoint.in_flight().load(Ordering::Relaxed), 0);
-    }
-
-    fn backends(weights: &[u32]) -> Vec<Backend> {
-        let backend =
-            |(id, weight): (u32, &u32)| Backend { target: BackendTarget::Upstream(UpstreamId(id)), weight: *weight };
-        (0..).zip(weights).map(backend).collect()
-    }
-
-    #[test]
-    fn backends_share_by_weight() {
-        let backends = backends(&[9, 0, 1]);
-        let mut random = fastrand::Rng::with_seed(3);
-        let mut counts = [0; 3];
-        for _ in 0..10_000 {
-            let picked = pick_backend(&backends, &mut random).unwrap();
-            counts[backends.iter().position(|backend| backend == picked).unwrap()] += 1;
-        }
-        assert!((8_800..9_200).contains(&counts[0]), "{counts:?}");
-        assert_eq!(counts[1], 0);
-    }
-
-    #[test]
-    fn weights_of_zero_serve_nothing() {
-        for weights in [&[0][..], &[0, 0][..]] {
-            assert_eq!(pick_backend(&backends(weights), &mut fastrand::Rng::with_seed(1)), None);
-        }
-    }
 }

@@ -29,6 +29,10 @@ pub(crate) struct Clock {
     spare: RefCell<Vec<Rc<Alarm>>>,
 }
 
+/// A tick by which something must be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Deadline(u64);
+
 /// One limit in time.
 #[derive(Debug)]
 pub(crate) struct Alarm {
@@ -110,11 +114,30 @@ impl Clock {
 
     /// Sets an alarm to ring after a time, in place of what it was set to.
     pub(crate) fn set(&self, alarm: &Rc<Alarm>, after: Duration) {
-        let due = self.now.get() + ticks(after) + 1;
-        alarm.due.set(due);
-        if due < alarm.visit.get() {
+        self.set_until(alarm, self.deadline(after));
+    }
+
+    /// Sets an alarm to ring at a deadline, in place of what it was set to.
+    pub(crate) fn set_until(&self, alarm: &Rc<Alarm>, deadline: Deadline) {
+        alarm.due.set(deadline.0);
+        if deadline.0 < alarm.visit.get() {
             self.schedule(Rc::clone(alarm));
         }
+    }
+
+    /// The deadline after a time.
+    pub(crate) fn deadline(&self, after: Duration) -> Deadline {
+        Self::deadline_from(self.now.get(), after)
+    }
+
+    /// The deadline after a time that began at a tick.
+    pub(crate) fn deadline_from(tick: u64, after: Duration) -> Deadline {
+        Deadline(tick + ticks(after) + 1)
+    }
+
+    /// Whether a deadline has come.
+    pub(crate) fn is_past(&self, deadline: Deadline) -> bool {
+        deadline.0 <= self.now.get()
     }
 }
 

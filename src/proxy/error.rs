@@ -2,7 +2,7 @@
 //! decided in `reply` alone.
 
 use http::Method;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Why a request was not answered by a backend.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ pub(crate) enum Failure {
     Misconfigured,
     /// The upstream has no endpoint that takes requests.
     NoEndpoint,
+    /// The breakers of all endpoints are open.
+    BreakersOpen,
+    /// The endpoint takes no more requests for so long.
+    Limited(Duration),
     /// No connection to the endpoint.
     ConnectFailed,
     /// No connection to the endpoint within the dial time-out.
@@ -46,6 +50,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Whether it is the client's doing, so that another endpoint could not help.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::BodyStalled | Self::BodyBroken)
+    }
+
     /// The word for it in the access log.
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
@@ -63,6 +72,8 @@ impl Failure {
             Self::HttpsRequired(_) => "https_required",
             Self::Misconfigured => "misconfigured",
             Self::NoEndpoint => "no_endpoint",
+            Self::BreakersOpen => "breaker_open",
+            Self::Limited(_) => "rate_limited",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamBroken => "upstream_broken",

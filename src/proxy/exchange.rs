@@ -9,7 +9,10 @@ use super::{
     peer::Peer,
     request_body::BodyWatch,
 };
-use crate::model::{rule::Rule, snapshot::RuleId};
+use crate::{
+    live::moment::Moment,
+    model::{rule::Rule, snapshot::RuleId},
+};
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
 use std::{
     net::SocketAddr,
@@ -77,6 +80,11 @@ impl Exchange {
         }
     }
 
+    /// When the request's head was read.
+    pub(crate) fn began(&self) -> Moment {
+        Moment::of(self.started)
+    }
+
     pub(crate) const fn routed(&mut self, rule: RuleId) {
         self.rule = Some(rule);
     }
@@ -94,9 +102,11 @@ impl Exchange {
     }
 
     pub(crate) fn forwarded(&mut self, endpoint: SocketAddr, body: Option<&Rc<BodyWatch>>) {
-        self.in_flight = true;
-        self.body = body.cloned();
-        self.core.metrics.in_flight.add(1);
+        if !self.in_flight {
+            self.in_flight = true;
+            self.body = body.cloned();
+            self.core.metrics.in_flight.add(1);
+        }
         if let Some(detail) = &mut self.detail {
             detail.endpoint = Some(endpoint);
         }

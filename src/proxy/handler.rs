@@ -4,20 +4,17 @@ pub(crate) mod http;
 pub(crate) mod web;
 
 use super::{
-    balancer::{pick, pick_backend},
+    balancer::{hash_of, pick_backend},
     body::Body,
     context::RequestContext,
     core::Core,
     error::Failure,
     exchange::Exchange,
     installed::Installed,
-    permit::Permit,
+    retry::Plan,
 };
-use crate::model::{
-    rule::{BackendTarget, Handler, Rule},
-    target::UpstreamId,
-};
-use ::http::{Request, Response, Uri};
+use crate::model::rule::{BackendTarget, Handler, Rule};
+use ::http::{Request, Response, Uri, request::Parts};
 use hyper::body::Incoming;
 use std::rc::Rc;
 
@@ -44,13 +41,14 @@ pub(crate) async fn handle(
 }
 
 impl Routed<'_> {
-    /// Picks the backend and the endpoint for this request.
-    pub(crate) fn pick(&self) -> Result<(UpstreamId, Permit), Failure> {
-        let mut random = self.core.random.borrow_mut();
-        let backend = pick_backend(&self.rule.backends, &mut random).ok_or(Failure::NoEndpoint)?;
-        let BackendTarget::Upstream(id) = backend.target else { return Err(Failure::Misconfigured) };
+    /// Picks the backend for this request, and plans how it gets there.
+    pub(crate) fn plan(&self, parts: &Parts) -> Result<Plan<'_>, Failure> {
+        let backend = pick_backend(&self.rule.backends, &mut self.core.random.borrow_mut());
+        let BackendTarget::Upstream(id) = backend.ok_or(Failure::NoEndpoint)?.target else {
+            return Err(Failure::Misconfigured);
+        };
         let (upstream, cell) = self.table.upstream(id);
-        let permit = pick(upstream.policy.strategy, cell, &mut random).ok_or(Failure::NoEndpoint)?;
-        Ok((id, permit))
+        let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, &parts.headers, &parts.uri);
+        Ok(Plan { core: self.core, upstream, cell, overrides: &self.rule.overrides, hash })
     }
 }

@@ -71,6 +71,12 @@ fn tell(failure: &Failure) -> Told {
         Failure::NoEndpoint => {
             told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "No endpoint of the service is ready.")
         }
+        Failure::BreakersOpen => {
+            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "The service has a rest after failures.")
+        }
+        Failure::Limited(_) => {
+            told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
+        }
         Failure::ConnectFailed | Failure::UpstreamBroken => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
         }
@@ -115,8 +121,12 @@ fn add_headers(response: &mut Response<Body>, failure: &Failure) {
                 headers.insert(LOCATION, address);
             }
         }
-        Failure::NotStarted | Failure::NoEndpoint => {
+        Failure::NotStarted | Failure::NoEndpoint | Failure::BreakersOpen => {
             headers.insert(RETRY_AFTER, RETRY_SECONDS);
+        }
+        Failure::Limited(wait) => {
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, seconds.max(1).into());
         }
         // What is left of the request on the wire cannot be trusted to end where it should.
         Failure::BodyTooLarge | Failure::BodyStalled | Failure::BodyBroken | Failure::ConnectRefused => {

@@ -19,7 +19,8 @@ use std::{
 
 /// A request body on its way to the endpoint, measured against the limits.
 pub(crate) struct RequestBody {
-    incoming: Incoming,
+    /// `None` for a request that is sent again, which never has a body.
+    incoming: Option<Incoming>,
     guard: Option<Guard>,
 }
 
@@ -37,6 +38,8 @@ struct Guard {
 pub(crate) struct BodyWatch {
     fate: Cell<Option<BodyError>>,
     received: Cell<u64>,
+    /// The tick at which the last part, or the end, was handed on.
+    progressed: Cell<u64>,
 }
 
 impl BodyWatch {
@@ -48,9 +51,19 @@ impl BodyWatch {
     pub(crate) fn received(&self) -> u64 {
         self.received.get()
     }
+
+    /// The tick at which the last part, or the end, was handed on.
+    pub(crate) fn last_progress(&self) -> u64 {
+        self.progressed.get()
+    }
 }
 
 impl RequestBody {
+    /// No body.
+    pub(crate) const fn empty() -> Self {
+        Self { incoming: None, guard: None }
+    }
+
     /// Guards a client's body; one that is empty needs no guard.
     pub(crate) fn new(
         incoming: Incoming,
@@ -59,9 +72,10 @@ impl RequestBody {
         pause: Duration,
     ) -> (Self, Option<Rc<BodyWatch>>) {
         if incoming.is_end_stream() {
-            return (Self { incoming, guard: None }, None);
+            return (Self { incoming: Some(incoming), guard: None }, None);
         }
-        let watch = Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0) });
+        let watch =
+            Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0), progressed: Cell::new(clock.now()) });
         let guard = Guard {
             clock: Rc::clone(clock),
             alarm: clock.alarm(),
@@ -70,7 +84,7 @@ impl RequestBody {
             waiting: false,
             watch: Rc::clone(&watch),
         };
-        (Self { incoming, guard: Some(guard) }, Some(watch))
+        (Self { incoming: Some(incoming), guard: Some(guard) }, Some(watch))
     }
 }
 
@@ -99,6 +113,9 @@ impl Guard {
         polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
         context: &Context<'_>,
     ) -> Result<(), BodyError> {
+        if polled.is_ready() {
+            self.watch.progressed.set(self.clock.now());
+        }
         let judged = match polled {
             Poll::Pending => self.wait(context),
             Poll::Ready(Some(Ok(frame))) => self.received(frame.data_ref().map_or(0, Bytes::len)),
@@ -124,7 +141,8 @@ impl HttpBody for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let polled = Pin::new(&mut this.incoming).poll_frame(context);
+        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
+        let polled = Pin::new(incoming).poll_frame(context);
         if let Some(guard) = &mut this.guard
             && let Err(fate) = guard.judge(&polled, context)
         {
@@ -134,11 +152,11 @@ impl HttpBody for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
     }
 }
 

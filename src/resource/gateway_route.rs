@@ -1,7 +1,7 @@
 //! The `GatewayRoute` resource: hosts, rules and policy.
 
 use super::{
-    policy::{Balancing, ProxyPolicy},
+    policy::{Balancing, Breaker, Limiter, ProxyPolicy},
     port::PortRef,
     rule::Rule as RouteRule,
     status::GatewayRouteStatus,
@@ -112,6 +112,12 @@ pub struct GatewayRouteSpec {
     /// How an endpoint is picked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balancing: Option<Balancing>,
+    /// How many requests pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limiter: Option<Limiter>,
+    /// When an endpoint that fails gets a rest. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<Breaker>,
 }
 
 fn default_class() -> String {

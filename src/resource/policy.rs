@@ -1,4 +1,13 @@
-//! The part of a route that says how requests reach a backend: limits and balancing.
+//! The part of a route that says how requests reach a backend: limits in time, retries, balancing,
+//! limiter and breaker.
+
+mod balancing;
+mod breaker;
+mod limiter;
+
+pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
+pub use breaker::{Breaker, FailureKind};
+pub use limiter::{EndpointLimit, Limiter};
 
 use super::duration::GatewayDuration;
 use schemars::JsonSchema;
@@ -15,27 +24,25 @@ pub struct ProxyPolicy {
     /// How long a connection to an endpoint may take, as in `300ms` or `5s`. Default: 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_timeout: Option<GatewayDuration>,
-    /// How long the backend may take to answer with the response head, from the moment it was
-    /// chosen. `0s` turns the limit off. Default: 60s. Bodies may stream longer.
+    /// How long the backend may take to answer with the response head, all tries together, from
+    /// the last byte of the request on. `0s` turns the limit off. Default: 60s. The body of the
+    /// response may stream longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_timeout: Option<GatewayDuration>,
-}
-
-/// How an endpoint is picked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Balancing {
-    /// The strategy. Default: RoundRobin.
-    #[serde(default)]
-    pub strategy: BalancingStrategy,
-}
-
-/// The strategies that pick an endpoint.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum BalancingStrategy {
-    /// Each endpoint in turn.
-    #[default]
-    RoundRobin,
-    /// Any endpoint, each as likely.
-    Random,
+    /// How long one try may take to bring the response head. `0s` turns the limit off. Default:
+    /// none, so that only requestTimeout counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub try_timeout: Option<GatewayDuration>,
+    /// How many times a request is tried again at another endpoint, 0 to 10. Tried again are
+    /// requests that were not sent, of any method, and where this field is set also those that
+    /// were sent and may be replayed: GET, HEAD, OPTIONS, TRACE, PUT and DELETE without a body.
+    /// At most a fifth of a Service port's requests are retries. Default: 1, and no replays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 10))]
+    pub retry_count: Option<i32>,
+    /// Status codes of endpoints, 500 to 599, after which a request that may be replayed is tried
+    /// again. Default: none. At most 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8), inner(range(min = 500, max = 599)), extend("x-kubernetes-list-type" = "set"))]
+    pub retry_statuses: Option<Vec<i32>>,
 }

@@ -72,6 +72,18 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             json!({"rules": rules(), "tls": {"secretNamespace": "b"}}),
             "tls.secretNamespace needs tls.secretName",
         ),
+        (
+            "spec.balancing.hashOn",
+            json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {}}}),
+            json!({"policyFor": policy(), "balancing": {"hashOn": {}}}),
+            "balancing.hashOn needs balancing.strategy Hash",
+        ),
+        (
+            "spec.balancing.hashOn.name",
+            json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie", "name": "a"}}}),
+            json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie"}}}),
+            "balancing.hashOn.name belongs to the types Header, Cookie and QueryParam",
+        ),
         (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
         (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),
         (value, path("Exact", "/a%3Fb"), path("Exact", "/a?b"), "path.value must not contain a query"),

@@ -5,6 +5,7 @@ use paifang::{
     model::{
         rule::{BackendTarget, Rule},
         snapshot::{RuleId, Snapshot},
+        upstream::{Upstream, UpstreamPolicy},
     },
     table::{Conditions, HostPattern, PathPattern, Table, ValuePattern},
 };
@@ -15,13 +16,7 @@ pub(crate) fn of(translation: &Translation) -> String {
     let mut text = String::new();
     let snapshot = &translation.snapshot;
     heading(&mut text, "entries, by rank", table(snapshot));
-    heading(
-        &mut text,
-        "upstreams",
-        snapshot.upstreams.iter().map(|upstream| {
-            format!("{} {:?} dial {:?}", upstream.port, upstream.policy.strategy, upstream.policy.dial_timeout)
-        }),
-    );
+    heading(&mut text, "upstreams", snapshot.upstreams.iter().map(policy));
     heading(
         &mut text,
         "certificates",
@@ -126,6 +121,14 @@ fn conditions(conditions: &Conditions) -> String {
     text
 }
 
+/// What differs from the default, which is the same for all.
+fn policy(upstream: &Upstream) -> String {
+    let (set, default) = (format!("{:#?}", upstream.policy), format!("{:#?}", UpstreamPolicy::default()));
+    let known: Vec<_> = default.lines().collect();
+    let own: Vec<_> = set.lines().filter(|line| !known.contains(line)).map(str::trim).collect();
+    format!("{} {}", upstream.port, if own.is_empty() { "default".to_owned() } else { own.join(" ") })
+}
+
 fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
     let mut text = format!("{}#{}", rule.origin.object, rule.origin.rule);
     let backends = rule.backends.iter().map(|backend| match &backend.target {
@@ -134,9 +137,8 @@ fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
     });
     write!(text, " ({}) {:?}", backends.collect::<Vec<_>>().join(", "), rule.handler).unwrap();
     assert_eq!(snapshot.rules[id.index()].origin, rule.origin);
-    match rule.request_timeout {
-        Some(limit) => write!(text, " within {limit:?}").unwrap(),
-        None => text.push_str(" without limit"),
+    if rule.overrides != Default::default() {
+        write!(text, " {:?}", rule.overrides).unwrap();
     }
     let marks = [(rule.trim_prefix, "trim"), (rule.redirect_to_https, "redirect"), (rule.broken.is_some(), "BROKEN")];
     for (_, mark) in marks.iter().filter(|(set, _)| *set) {

@@ -1,6 +1,10 @@
 //! GatewayRoutes: hosts and matches to patterns.
 
-use super::{Compile, Finding, conditions, hosts, no_errors, paths, same_version};
+use super::{
+    Compile, Finding, conditions, hosts, no_errors, paths,
+    policy::{self, Setting},
+    same_version,
+};
 use crate::{
     model::{condition::Reason, rule},
     resource::{GatewayRoute, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
@@ -17,6 +21,10 @@ pub struct CompiledRoute {
     pub rules: Vec<CompiledRule>,
     /// The Strict-Transport-Security value.
     pub hsts: Option<Arc<str>>,
+    /// What it sets for Service ports.
+    pub settings: Vec<Setting>,
+    /// What it sets for its own requests.
+    pub overrides: rule::Overrides,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -46,7 +54,9 @@ impl Compile for GatewayRoute {
             findings.push(Finding::error("spec", "set exactly one of rules and policyFor"));
         }
         let hsts = self.spec.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts_value);
-        CompiledRoute { hosts, rules, hsts, findings }
+        let settings = policy::settings(&self.spec);
+        let overrides = policy::overrides(&settings);
+        CompiledRoute { hosts, rules, hsts, settings, overrides, findings }
     }
 
     fn is_good(output: &CompiledRoute) -> bool {

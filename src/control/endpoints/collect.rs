@@ -4,15 +4,23 @@ use crate::{
     control::cache::{Cache, ServiceName},
     model::endpoint::{Conditions, EndpointFacts, EndpointProtocol},
 };
-use k8s_openapi::api::{
-    core::v1::Service,
-    discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
+use k8s_openapi::{
+    api::{
+        core::v1::Service,
+        discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
+
+/// Sets the weight of the endpoints of a slice, 0 to 1000000. Default 1.
+const WEIGHT: &str = "paifang.dev/weight";
+/// The largest weight.
+const MOST_WEIGHT: u32 = 1_000_000;
 
 /// The endpoints of a port, by address. None where the Service or its port does not exist.
 pub(super) fn endpoints_of(cache: &Cache, (namespace, name): &ServiceName, port: u16) -> Vec<EndpointFacts> {
@@ -39,8 +47,9 @@ fn collect_slice(slice: &EndpointSlice, port_name: &str, found: &mut BTreeMap<So
     if slice.address_type != "IPv4" && slice.address_type != "IPv6" {
         return;
     }
+    let weight = weight(&slice.metadata);
     for endpoint in &slice.endpoints {
-        if let Some(facts) = facts(endpoint, port) {
+        if let Some(facts) = facts(endpoint, port, weight) {
             found.entry(facts.address).and_modify(|known| merge(known, &facts)).or_insert(facts);
         }
     }
@@ -54,13 +63,19 @@ fn number(port: &EndpointPort) -> Option<u16> {
     u16::try_from(port.port?).ok().filter(|port| *port > 0)
 }
 
+/// The share of each endpoint of a slice: an annotation or a label `paifang.dev/weight` of it.
+fn weight(slice: &ObjectMeta) -> u32 {
+    let asked = |words: &Option<BTreeMap<String, String>>| words.as_ref()?.get(WEIGHT)?.parse().ok();
+    asked(&slice.annotations).or_else(|| asked(&slice.labels)).map_or(1, |weight: u32| weight.min(MOST_WEIGHT))
+}
+
 /// Only the first address has a meaning in the API.
-fn facts(endpoint: &Endpoint, port: u16) -> Option<EndpointFacts> {
+fn facts(endpoint: &Endpoint, port: u16, weight: u32) -> Option<EndpointFacts> {
     let address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
     Some(EndpointFacts {
         address: SocketAddr::new(address, port),
         identity: identity(endpoint),
-        weight: 1,
+        weight,
         zone: endpoint.zone.as_deref().unwrap_or_default().into(),
         conditions: conditions(endpoint.conditions.as_ref()),
         protocol: EndpointProtocol::Http1,

@@ -4,7 +4,10 @@ use crate::{
         change::Change,
         testing::{cache, object},
     },
-    model::diagnostic::{Kind, ObjectRef},
+    model::{
+        diagnostic::{Kind, ObjectRef},
+        upstream::UpstreamPolicy,
+    },
 };
 use std::sync::atomic::Ordering;
 
@@ -46,7 +49,7 @@ impl World {
             std::iter::once(SERVICE.to_owned()).chain(slices.iter().cloned()).collect::<Vec<_>>().join("\n---\n");
         let cache = cache(&text);
         let mut endpoints = Endpoints::default();
-        let cell = endpoints.cell(&port());
+        let cell = endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default() });
         endpoints.refresh_all(&cache);
         Self { cache, endpoints, cell }
     }

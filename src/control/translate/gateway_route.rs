@@ -21,7 +21,7 @@ use crate::{
     table::{Entry, HostPattern},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// The routes of this gateway's class.
 pub(super) fn select<'a>(build: &mut Build<'a>) -> Vec<Source<'a>> {
@@ -98,16 +98,15 @@ fn translate_rule(
     let spec = &route.serving.object().spec;
     let targets = resolve_backends(build, route, index, &rule.backends);
     for port in targets.iter().flatten() {
-        policy::claim_by_route(build, port, &route.object, spec);
+        policy::claim_by_route(build, port, route);
     }
-    let request_timeout = request_timeout(build, spec, &targets);
     let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
     Rule {
         backends: backends.collect(),
         origin: origin(&route.object, index, rule.name.as_deref()),
         handler: compiled.handler,
         trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
-        request_timeout,
+        overrides: route.serving.compiled().overrides.clone(),
         path_safety: compiled.path_safety,
         redirect_to_https: spec.tls.as_ref().and_then(|tls| tls.redirect).unwrap_or_default(),
         hsts: route.serving.compiled().hsts.clone(),
@@ -168,17 +167,6 @@ fn share(build: &mut Build<'_>, backend: &BackendRef, target: &Target, outcome: 
         Err(reason) => BackendTarget::Invalid(*reason),
     };
     Backend { target, weight: u32::try_from(backend.weight).unwrap_or_default() }
-}
-
-/// The route's own limit, else the one that the policies of its Service ports set. Where several
-/// backends have several limits the longest holds, because the backend is picked later.
-fn request_timeout(build: &Build<'_>, spec: &GatewayRouteSpec, targets: &[Target]) -> Option<Duration> {
-    let default = Some(policy::DEFAULT_REQUEST_TIMEOUT);
-    if let Some(own) = spec.proxy.as_ref().and_then(|proxy| proxy.request_timeout) {
-        return policy::limit(own.0);
-    }
-    let limits = targets.iter().flatten().map(|port| build.policies.request_timeout(port).unwrap_or(default));
-    limits.max_by_key(|limit| limit.unwrap_or(Duration::MAX)).unwrap_or(default)
 }
 
 fn note_path_safety(index: usize, safety: PathSafety, outcome: &mut Outcome) {

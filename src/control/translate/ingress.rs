@@ -6,7 +6,6 @@ use super::{
     build::Build,
     certificates,
     gateway_route::host_names,
-    policy,
     references::{From, INGRESS},
     source::{Selected, Source},
 };
@@ -18,7 +17,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::Kind,
-        rule::{Backend, BackendTarget, ErrorStyle, Handler, Origin, PathSafety, Rule},
+        rule::{Backend, BackendTarget, ErrorStyle, Handler, Origin, Overrides, PathSafety, Rule},
         target::ServicePort,
     },
     table::{Conditions, Entry},
@@ -126,9 +125,7 @@ fn translate_route(
     route: &IngressRoute,
     outcome: &mut Outcome,
 ) -> Rule {
-    let default = Some(policy::DEFAULT_REQUEST_TIMEOUT);
     let target = resolve_backend(build, ingress, route);
-    let limit = target.as_ref().ok().and_then(|port| build.policies.request_timeout(port));
     let target = target.map(|port| build.upstream(&port));
     outcome.upstreams.extend(target.as_ref().ok());
     Rule {
@@ -138,7 +135,7 @@ fn translate_route(
         backends: [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }]
             .into(),
         trim_prefix: false,
-        request_timeout: limit.unwrap_or(default),
+        overrides: Overrides::default(),
         path_safety: PathSafety::Strict,
         redirect_to_https: compiled.redirect && compiled.is_tls(&route.host),
         hsts: None,

@@ -12,38 +12,26 @@ use super::{
     source::Selected,
 };
 use crate::{
+    control::compile::policy::Setting,
     model::{
         condition::{ConditionType, Reason},
         diagnostic::ObjectRef,
         target::ServicePort,
-        upstream::{Strategy, UpstreamPolicy},
+        upstream::UpstreamPolicy,
     },
-    resource::{BalancingStrategy, GatewayRoute, GatewayRouteSpec},
+    resource::GatewayRoute,
 };
-use std::{collections::HashMap, time::Duration};
-
-/// The limit on a response head where nobody sets one.
-pub(super) const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Stands for no limit of ours on connecting: systems give up sooner.
-const NO_DIAL_TIMEOUT: Duration = Duration::from_secs(300);
+use std::{collections::HashMap, mem::discriminant};
 
 /// Who sets the policy of which Service port.
 #[derive(Debug, Default)]
 pub(super) struct Policies {
-    claims: HashMap<ServicePort, Claims>,
-}
-
-#[derive(Debug, Default)]
-struct Claims {
-    strategy: Option<Claim<Strategy>>,
-    dial_timeout: Option<Claim<Duration>>,
-    request_timeout: Option<Claim<Option<Duration>>>,
+    claims: HashMap<ServicePort, Vec<Claim>>,
 }
 
 #[derive(Debug)]
-struct Claim<V> {
-    value: V,
+struct Claim {
+    setting: Setting,
     owner: ObjectRef,
 }
 
@@ -56,81 +44,31 @@ struct Conflict {
 impl Policies {
     /// The policy of a port.
     pub(super) fn of(&self, port: &ServicePort) -> UpstreamPolicy {
-        let default = UpstreamPolicy::default();
-        let Some(claims) = self.claims.get(port) else { return default };
-        UpstreamPolicy {
-            strategy: claims.strategy.as_ref().map_or(default.strategy, |claim| claim.value),
-            dial_timeout: claims.dial_timeout.as_ref().map_or(default.dial_timeout, |claim| claim.value),
-        }
+        let mut policy = UpstreamPolicy::default();
+        self.claims.get(port).into_iter().flatten().for_each(|claim| claim.setting.apply(&mut policy));
+        policy
     }
 
-    /// The limit on response heads that a port's policy sets: the outer `None` where it sets
-    /// none, the inner one where it turns the limit off.
-    pub(super) fn request_timeout(&self, port: &ServicePort) -> Option<Option<Duration>> {
-        self.claims.get(port)?.request_timeout.as_ref().map(|claim| claim.value)
-    }
-
-    fn claim(&mut self, port: &ServicePort, owner: &ObjectRef, spec: &GatewayRouteSpec) -> Vec<Conflict> {
-        let strategy = spec.balancing.as_ref().map(|balancing| strategy(balancing.strategy));
-        let dial = spec.proxy.as_ref().and_then(|proxy| proxy.dial_timeout).map(|timeout| dial_timeout(timeout.0));
-        if strategy.is_none() && dial.is_none() {
-            return Vec::new();
-        }
-        let claims = self.claims.entry(port.clone()).or_default();
-        let mut conflicts = Vec::new();
-        settle(&mut claims.strategy, strategy, owner, "spec.balancing.strategy", &mut conflicts);
-        settle(&mut claims.dial_timeout, dial, owner, "spec.proxy.dialTimeout", &mut conflicts);
-        conflicts
-    }
-
-    fn claim_request_timeout(
+    /// Sets what nobody has set yet. A setting that somebody has set to the same is no conflict.
+    fn claim<'s>(
         &mut self,
         port: &ServicePort,
         owner: &ObjectRef,
-        spec: &GatewayRouteSpec,
+        settings: impl Iterator<Item = &'s Setting>,
     ) -> Vec<Conflict> {
-        let timeout = spec.proxy.as_ref().and_then(|proxy| proxy.request_timeout);
         let mut conflicts = Vec::new();
-        if let Some(timeout) = timeout {
+        for setting in settings {
             let claims = self.claims.entry(port.clone()).or_default();
-            let value = Some(limit(timeout.0));
-            settle(&mut claims.request_timeout, value, owner, "spec.proxy.requestTimeout", &mut conflicts);
+            match claims.iter().find(|claim| discriminant(&claim.setting) == discriminant(setting)) {
+                None => claims.push(Claim { setting: setting.clone(), owner: owner.clone() }),
+                Some(winner) if winner.setting != *setting => {
+                    conflicts.push(Conflict { field: setting.field(), owner: winner.owner.clone() });
+                }
+                Some(_) => {}
+            }
         }
         conflicts
     }
-}
-
-fn settle<V: PartialEq>(
-    claim: &mut Option<Claim<V>>,
-    value: Option<V>,
-    owner: &ObjectRef,
-    field: &'static str,
-    conflicts: &mut Vec<Conflict>,
-) {
-    match (claim, value) {
-        (_, None) => {}
-        (claim @ None, Some(value)) => *claim = Some(Claim { value, owner: owner.clone() }),
-        (Some(winner), Some(value)) if winner.value != value => {
-            conflicts.push(Conflict { field, owner: winner.owner.clone() });
-        }
-        (Some(_), Some(_)) => {}
-    }
-}
-
-const fn strategy(strategy: BalancingStrategy) -> Strategy {
-    match strategy {
-        BalancingStrategy::RoundRobin => Strategy::RoundRobin,
-        BalancingStrategy::Random => Strategy::Random,
-    }
-}
-
-const fn dial_timeout(timeout: Duration) -> Duration {
-    if timeout.is_zero() { NO_DIAL_TIMEOUT } else { timeout }
-}
-
-/// A limit as users write it: zero turns it off.
-pub(super) const fn limit(timeout: Duration) -> Option<Duration> {
-    if timeout.is_zero() { None } else { Some(timeout) }
 }
 
 /// Lets an object with `policyFor` set the policy of its Service port.
@@ -150,19 +88,20 @@ pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, Gateway
             return;
         }
     };
-    let mut conflicts = build.policies.claim(&port, &route.object, spec);
-    conflicts.append(&mut build.policies.claim_request_timeout(&port, &route.object, spec));
-    for conflict in conflicts {
+    let settings = &route.serving.compiled().settings;
+    for conflict in build.policies.claim(&port, &route.object, settings.iter()) {
         let message = explain(&conflict, &route.object, &port);
         build.error(&route.object, conflict.field, ConditionType::Accepted, Reason::Conflicted, message);
     }
 }
 
-/// Lets a route with rules set the policy of a Service port that it uses.
-pub(super) fn claim_by_route(build: &mut Build<'_>, port: &ServicePort, object: &ObjectRef, spec: &GatewayRouteSpec) {
-    for conflict in build.policies.claim(port, object, spec) {
-        let message = explain(&conflict, object, port);
-        build.warning(object, conflict.field, ConditionType::Accepted, Reason::Conflicted, message);
+/// Lets a route with rules set the policy of a Service port that it uses: what all its endpoints
+/// share. The rest holds for the route's own requests.
+pub(super) fn claim_by_route(build: &mut Build<'_>, port: &ServicePort, route: &Selected<'_, GatewayRoute>) {
+    let settings = route.serving.compiled().settings.iter().filter(|setting| setting.is_of_endpoints());
+    for conflict in build.policies.claim(port, &route.object, settings) {
+        let message = explain(&conflict, &route.object, port);
+        build.warning(&route.object, conflict.field, ConditionType::Accepted, Reason::Conflicted, message);
     }
 }
 

@@ -7,10 +7,8 @@ use crate::proxy::{
     exchange::Exchange,
     fields::is_per_hop,
     request_body::RequestBody,
-    upstream::{
-        forward::{Outgoing, forward},
-        pool::Lease,
-    },
+    retry::{self, Outgoing},
+    upstream::pool::Lease,
 };
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode, Version,
@@ -46,18 +44,15 @@ pub(crate) async fn pass(
     exchange: &mut Exchange,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     let (core, limits) = (routed.core, routed.core.limits());
-    let (upstream, permit) = routed.pick()?;
-    let (upstream, _) = routed.table.upstream(upstream);
+    let plan = routed.plan(&parts)?;
     if let Some(target) = &routed.target {
         parts.uri = target.clone();
     }
     parts.version = Version::HTTP_11;
     frame(&mut parts.headers, &incoming);
     let (body, watch) = RequestBody::new(incoming, &core.clock, limits.body_bytes, limits.body_timeout);
-    exchange.forwarded(permit.endpoint().address(), watch.as_ref());
-    let outgoing =
-        Outgoing { request: Request::from_parts(parts, body), body: watch, timeout: routed.rule.request_timeout };
-    forward(core, &upstream.policy, permit, outgoing).await
+    let outgoing = Outgoing { request: Request::from_parts(parts, body), body: watch };
+    retry::send(&plan, outgoing, exchange).await
 }
 
 /// Frames the request anew: the length that was understood, not the text that told it.

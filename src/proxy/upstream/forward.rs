@@ -1,10 +1,10 @@
-//! One request over one connection to its endpoint.
+//! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{connect::connect, pool::Lease};
+use super::{connect::connect, pool::Sender};
 use crate::{
     model::upstream::UpstreamPolicy,
     proxy::{
-        clock::race,
+        clock::{Clock, Deadline, TimeIsUp, race},
         core::Core,
         error::{BodyError, Failure},
         permit::Permit,
@@ -13,51 +13,86 @@ use crate::{
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
-use std::{rc::Rc, time::Duration};
+use std::{pin::Pin, rc::Rc, time::Duration};
 
-/// A request ready for its endpoint.
-pub(crate) struct Outgoing {
-    pub(crate) request: Request<RequestBody>,
-    /// The view on the body, if there is one.
-    pub(crate) body: Option<Rc<BodyWatch>>,
-    /// How long the response head may take.
-    pub(crate) timeout: Option<Duration>,
+/// How long a try may take to bring the response head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TryTime {
+    pub(crate) until: Deadline,
+    /// While the client still sends, so long after its last byte.
+    pub(crate) after_body: Duration,
 }
 
-/// Sends a request and waits for the response head, within the request's time-out.
+/// A try that brought no response head.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) failure: Failure,
+    /// The request, where the endpoint got nothing of it.
+    pub(crate) unsent: Option<Box<Request<RequestBody>>>,
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self { failure, unsent: None }
+    }
+}
+
+/// Sends a request and waits for the response head.
 pub(crate) async fn forward(
     core: &Rc<Core>,
     policy: &UpstreamPolicy,
-    permit: Permit,
-    outgoing: Outgoing,
-) -> Result<(Response<Incoming>, Lease), Failure> {
-    let Outgoing { request, body, timeout } = outgoing;
+    permit: &Permit,
+    request: Request<RequestBody>,
+    time: Option<TryTime>,
+    body: Option<&BodyWatch>,
+) -> Result<(Response<Incoming>, Sender), Lost> {
     // Pinned first: the race then moves a pointer, not the whole future.
-    let sending = std::pin::pin!(send(core, policy, permit, request, body.as_deref()));
-    let Some(timeout) = timeout else { return sending.await };
-    let alarm = core.clock.alarm();
-    core.clock.set(&alarm, timeout);
-    let sent = race(&core.clock, &alarm, sending).await;
-    core.clock.put_back(alarm);
-    sent.unwrap_or(Err(Failure::UpstreamTimeout))
+    let sending = std::pin::pin!(send(core, policy, permit, request, body));
+    let Some(time) = time else { return sending.await };
+    within(&core.clock, time, body, sending).await.unwrap_or_else(|TimeIsUp| Err(Failure::UpstreamTimeout.into()))
+}
+
+/// Waits for a future until its time is up. A client that is still sending keeps it waiting: how
+/// long that may take is a limit of its own.
+async fn within<F: Future>(
+    clock: &Clock,
+    time: TryTime,
+    body: Option<&BodyWatch>,
+    mut future: Pin<&mut F>,
+) -> Result<F::Output, TimeIsUp> {
+    let alarm = clock.alarm();
+    clock.set_until(&alarm, time.until);
+    let output = loop {
+        let raced = race(clock, &alarm, future.as_mut()).await;
+        let later = body.map(|body| Clock::deadline_from(body.last_progress(), time.after_body));
+        match later.filter(|later| raced.is_err() && !clock.is_past(*later)) {
+            Some(later) => clock.set_until(&alarm, later),
+            None => break raced,
+        }
+    };
+    clock.put_back(alarm);
+    output
 }
 
 async fn send(
     core: &Rc<Core>,
     policy: &UpstreamPolicy,
-    permit: Permit,
+    permit: &Permit,
     mut request: Request<RequestBody>,
     body: Option<&BodyWatch>,
-) -> Result<(Response<Incoming>, Lease), Failure> {
+) -> Result<(Response<Incoming>, Sender), Lost> {
     loop {
         let pooled = core.pools.take(permit.endpoint());
         let reused = pooled.is_some();
         let mut sender = match pooled {
             Some(sender) => sender,
-            None => connect(core, permit.endpoint(), policy).await?,
+            None => match connect(core, permit.endpoint(), policy).await {
+                Ok(sender) => sender,
+                Err(failure) => return Err(Lost { failure, unsent: Some(Box::new(request)) }),
+            },
         };
         match sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, Lease::new(Rc::clone(&core.pools), permit, sender))),
+            Ok(response) => return Ok((response, sender)),
             Err(mut error) => match error.take_message() {
                 // The connection died before it took a byte: another one may carry the request,
                 // whatever its method.
@@ -65,7 +100,7 @@ async fn send(
                     core.metrics.resends.add(1);
                     request = unsent;
                 }
-                _ => return Err(explain(body)),
+                unsent => return Err(Lost { failure: explain(body), unsent: unsent.map(Box::new) }),
             },
         }
     }

@@ -18,6 +18,9 @@ const MOST_IDLE: usize = 1024;
 /// How many connections are looked at for one that is ready.
 const LOOKS: usize = 4;
 
+/// The sending half of a connection to an endpoint.
+pub(crate) type Sender = SendRequest<RequestBody>;
+
 /// The idle connections of one core, by endpoint.
 #[derive(Debug)]
 pub(crate) struct Pools {
@@ -34,7 +37,7 @@ struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
+    sender: Sender,
     since: u64,
 }
 
@@ -46,7 +49,7 @@ impl Pools {
     }
 
     /// An idle connection to an endpoint that is ready for a request.
-    pub(crate) fn take(&self, endpoint: &Arc<Endpoint>) -> Option<SendRequest<RequestBody>> {
+    pub(crate) fn take(&self, endpoint: &Arc<Endpoint>) -> Option<Sender> {
         let mut pools = self.by_endpoint.borrow_mut();
         let idle = &mut pools.get_mut(&key(endpoint))?.idle;
         let mut at = idle.len();
@@ -61,7 +64,7 @@ impl Pools {
         None
     }
 
-    fn put(&self, endpoint: &Arc<Endpoint>, sender: SendRequest<RequestBody>) {
+    fn put(&self, endpoint: &Arc<Endpoint>, sender: Sender) {
         if endpoint.is_removed() || sender.is_closed() {
             return;
         }
@@ -86,9 +89,9 @@ impl Pools {
     }
 }
 
-/// Endpoints are told apart by the place of their shared state, which a pool keeps alive.
-fn key(endpoint: &Arc<Endpoint>) -> usize {
-    Arc::as_ptr(endpoint) as usize
+/// Endpoints are told apart by their shared state, which a pool keeps alive.
+fn key(endpoint: &Endpoint) -> usize {
+    endpoint.key()
 }
 
 /// A connection in use, with the permit for its endpoint.
@@ -96,11 +99,11 @@ fn key(endpoint: &Arc<Endpoint>) -> usize {
 pub(crate) struct Lease {
     pools: Rc<Pools>,
     permit: Permit,
-    sender: SendRequest<RequestBody>,
+    sender: Sender,
 }
 
 impl Lease {
-    pub(crate) const fn new(pools: Rc<Pools>, permit: Permit, sender: SendRequest<RequestBody>) -> Self {
+    pub(crate) const fn new(pools: Rc<Pools>, permit: Permit, sender: Sender) -> Self {
         Self { pools, permit, sender }
     }
 

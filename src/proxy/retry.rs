@@ -1,0 +1,223 @@
+//! Tries: a request goes to an endpoint, and to another where it may and the first one failed.
+//!
+//! What was not sent may be sent again, whatever its method. What was sent may be replayed only
+//! where the method is idempotent (RFC 9110 section 9.2.2), there is no body, and the route asks
+//! for it. No endpoint is tried twice, and retries have a budget.
+
+mod plan;
+
+pub(super) use plan::Plan;
+
+use super::{
+    balancer::{Asked, Nobody, pick},
+    error::Failure,
+    exchange::Exchange,
+    permit::Permit,
+    request_body::{BodyWatch, RequestBody},
+    upstream::{
+        forward::{Lost, forward},
+        pool::Lease,
+    },
+};
+use crate::{
+    live::{breaker::Outcome, moment::Moment},
+    metrics::Protection,
+    model::upstream::BreakerPolicy,
+};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use plan::{Copied, Times};
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+/// The first pause before a replay is up to so long; each later one up to twice that.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// A request ready for an endpoint.
+pub(crate) struct Outgoing {
+    pub(crate) request: Request<RequestBody>,
+    /// The view on the body, if there is one.
+    pub(crate) body: Option<Rc<BodyWatch>>,
+}
+
+type Answered = (Response<Incoming>, Lease);
+
+/// Sends a request until an endpoint answers, and returns the response head.
+pub(crate) async fn send(plan: &Plan<'_>, outgoing: Outgoing, exchange: &mut Exchange) -> Result<Answered, Failure> {
+    let Outgoing { mut request, body } = outgoing;
+    let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
+    let mut now = exchange.began();
+    loop {
+        let permit = match tries.permit(now) {
+            Ok(permit) => permit,
+            Err(failure) => return tries.without_endpoint(failure),
+        };
+        exchange.forwarded(permit.endpoint().address(), body.as_ref());
+        tries.tried.push(permit.endpoint().key());
+        let copied = tries.copy(&request, body.is_some());
+        let (last, again) = match tries.once(permit, request, body.as_deref(), copied).await {
+            Once::Over(result) => return result,
+            Once::Again(last, again) => (last, again),
+        };
+        now = Moment::of(Instant::now());
+        if !tries.may_go_on(now) {
+            return last.into_result();
+        }
+        request = again;
+        last.pause(&tries).await;
+        tries.last = Some(last);
+    }
+}
+
+/// What the tries of one request have come to.
+struct Tries<'p> {
+    plan: &'p Plan<'p>,
+    times: Times,
+    /// The endpoints that were tried.
+    tried: Vec<usize>,
+    last: Option<Last>,
+}
+
+/// What one try has come to.
+enum Once {
+    Over(Result<Answered, Failure>),
+    /// The request may be sent again.
+    Again(Last, Request<RequestBody>),
+}
+
+/// What is answered when there is no other try.
+enum Last {
+    Lost(Failure),
+    /// An answer that is not wanted as long as there may be a better one.
+    Answered(Box<Answered>),
+}
+
+impl Last {
+    fn into_result(self) -> Result<Answered, Failure> {
+        match self {
+            Self::Lost(failure) => Err(failure),
+            Self::Answered(answered) => Ok(*answered),
+        }
+    }
+
+    /// Waits a little before a replay, so that many requests that failed together do not come back
+    /// together. Another endpoint needs no pause where the first was not reached at all.
+    async fn pause(&self, tries: &Tries<'_>) {
+        if matches!(self, Self::Lost(Failure::ConnectFailed | Failure::ConnectTimeout)) {
+            return;
+        }
+        let doublings = u32::try_from(tries.tried.len()).unwrap_or(u32::MAX).clamp(1, 8) - 1;
+        let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+        let share = tries.plan.core.random.borrow_mut().f64();
+        tokio::time::sleep(longest.mul_f64(share)).await;
+    }
+}
+
+impl Tries<'_> {
+    /// One try.
+    async fn once(
+        &self,
+        mut permit: Permit,
+        request: Request<RequestBody>,
+        body: Option<&BodyWatch>,
+        copied: Option<Copied>,
+    ) -> Once {
+        let Plan { core, .. } = self.plan;
+        let sent = forward(core, self.plan.policy(), &permit, request, self.times.of_next(&core.clock), body).await;
+        permit.settle(|breaker| outcome(breaker, &sent));
+        match sent {
+            Ok((response, sender)) => {
+                let is_retried = self.plan.statuses().contains(&response.status().as_u16());
+                let answered = (response, Lease::new(Rc::clone(&core.pools), permit, sender));
+                match copied.filter(|_| is_retried) {
+                    None => Once::Over(Ok(answered)),
+                    Some(copied) => Once::Again(Last::Answered(Box::new(answered)), copied.into_request()),
+                }
+            }
+            Err(Lost { failure, unsent }) => {
+                let again = unsent.map(|request| *request).or_else(|| copied.map(Copied::into_request));
+                match again.filter(|_| !failure.is_final()) {
+                    None => Once::Over(Err(failure)),
+                    Some(again) => Once::Again(Last::Lost(failure), again),
+                }
+            }
+        }
+    }
+
+    /// The permit of the next endpoint: picked, within its rate, admitted by its breaker.
+    fn permit(&mut self, now: Moment) -> Result<Permit, Failure> {
+        loop {
+            let mut permit = self.pick(now)?;
+            if let Some(limit) = self.plan.policy().limit {
+                permit.endpoint().bucket().take(limit, now).map_err(|wait| {
+                    self.plan.core.metrics.protect(Protection::EndpointLimit);
+                    Failure::Limited(wait)
+                })?;
+            }
+            match &self.plan.policy().breaker {
+                Some(breaker) if !permit.is_admitted(breaker, now) => self.tried.push(permit.endpoint().key()),
+                _ => return Ok(permit),
+            }
+        }
+    }
+
+    fn pick(&mut self, now: Moment) -> Result<Permit, Failure> {
+        let Plan { core, cell, hash, .. } = self.plan;
+        let asked = Asked { policy: self.plan.policy(), cell, now, hash: *hash, tried: &self.tried };
+        pick(asked, &mut core.random.borrow_mut()).map_err(|nobody| match nobody {
+            Nobody::Ready => Failure::NoEndpoint,
+            Nobody::Closed | Nobody::Untried => Failure::BreakersOpen,
+        })
+    }
+
+    /// What is needed to send the request once more after it was sent.
+    fn copy(&self, request: &Request<RequestBody>, has_body: bool) -> Option<Copied> {
+        let may = self.plan.replays()
+            && !has_body
+            && self.tried.len() <= self.plan.retries()
+            && request.method().is_idempotent();
+        may.then(|| Copied::of(request))
+    }
+
+    /// What is answered when no endpoint is left.
+    fn without_endpoint(self, failure: Failure) -> Result<Answered, Failure> {
+        if let Some(last) = self.last {
+            return last.into_result();
+        }
+        if matches!(failure, Failure::BreakersOpen) {
+            self.plan.core.metrics.protect(Protection::Breaker);
+        }
+        Err(failure)
+    }
+
+    /// Whether there is a try left, and the time and the budget for it.
+    fn may_go_on(&self, now: Moment) -> bool {
+        if self.tried.len() > self.plan.retries() || self.times.are_over(&self.plan.core.clock) {
+            return false;
+        }
+        let metrics = &self.plan.core.metrics;
+        if self.plan.cell.budget().take(self.plan.cell.requests(), now) {
+            metrics.retries.add(1);
+            return true;
+        }
+        metrics.protect(Protection::RetryBudget);
+        false
+    }
+}
+
+/// What the breaker is told.
+fn outcome<S>(policy: &BreakerPolicy, sent: &Result<(Response<Incoming>, S), Lost>) -> Outcome {
+    match sent {
+        Ok((response, _)) if policy.count_server_errors && response.status().is_server_error() => Outcome::Failure,
+        Ok(_) => Outcome::Success,
+        Err(Lost { failure, .. }) => match failure {
+            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::UpstreamBroken => Outcome::Failure,
+            Failure::UpstreamTimeout if policy.count_timeouts => Outcome::Failure,
+            _ => Outcome::Unknown,
+        },
+    }
+}

@@ -1,0 +1,95 @@
+//! What was decided about the tries of a request before the first of them.
+
+use crate::{
+    live::cell::EndpointCell,
+    model::{
+        rule::Overrides,
+        upstream::{TimeLimit, Upstream, UpstreamPolicy},
+    },
+    proxy::{
+        clock::{Clock, Deadline},
+        core::Core,
+        request_body::RequestBody,
+        upstream::forward::TryTime,
+    },
+};
+use http::{HeaderMap, Method, Request, Uri};
+use std::{rc::Rc, time::Duration};
+
+/// Where the tries of a request go, and how many there may be.
+pub(crate) struct Plan<'r> {
+    pub(crate) core: &'r Rc<Core>,
+    pub(crate) upstream: &'r Upstream,
+    pub(crate) cell: &'r EndpointCell,
+    /// What the route sets in place of the upstream's policy.
+    pub(crate) overrides: &'r Overrides,
+    /// What the hash strategy goes by.
+    pub(crate) hash: u64,
+}
+
+impl Plan<'_> {
+    pub(super) const fn policy(&self) -> &UpstreamPolicy {
+        &self.upstream.policy
+    }
+
+    pub(super) fn retries(&self) -> usize {
+        self.overrides.retry_count.unwrap_or(self.policy().retry.count).into()
+    }
+
+    /// Whether a request that was sent may be sent again.
+    pub(super) fn replays(&self) -> bool {
+        self.overrides.retry_count.is_some() || self.policy().retry.replays
+    }
+
+    pub(super) fn statuses(&self) -> &[u16] {
+        self.overrides.retry_statuses.as_deref().unwrap_or(&self.policy().retry.statuses)
+    }
+
+    pub(super) fn times(&self) -> Times {
+        let TimeLimit(whole) = self.overrides.request_timeout.unwrap_or(self.policy().request_timeout);
+        let TimeLimit(each) = self.overrides.try_timeout.unwrap_or(self.policy().try_timeout);
+        Times { whole: whole.map(|time| (self.core.clock.deadline(time), time)), each }
+    }
+}
+
+/// How long tries may take.
+pub(super) struct Times {
+    /// When all of them must be over, and how long that was.
+    whole: Option<(Deadline, Duration)>,
+    /// How long one may take.
+    each: Option<Duration>,
+}
+
+impl Times {
+    /// The time of a try that begins now.
+    pub(super) fn of_next(&self, clock: &Clock) -> Option<TryTime> {
+        let each = self.each.map(|time| (clock.deadline(time), time));
+        let (until, after_body) = self.whole.into_iter().chain(each).min()?;
+        Some(TryTime { until, after_body })
+    }
+
+    pub(super) fn are_over(&self, clock: &Clock) -> bool {
+        self.whole.is_some_and(|(deadline, _)| clock.is_past(deadline))
+    }
+}
+
+/// A request without a body, kept to be sent again.
+pub(super) struct Copied {
+    method: Method,
+    target: Uri,
+    headers: HeaderMap,
+}
+
+impl Copied {
+    pub(super) fn of(request: &Request<RequestBody>) -> Self {
+        Self { method: request.method().clone(), target: request.uri().clone(), headers: request.headers().clone() }
+    }
+
+    pub(super) fn into_request(self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::empty());
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.target;
+        *request.headers_mut() = self.headers;
+        request
+    }
+}

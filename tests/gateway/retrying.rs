@@ -1,0 +1,169 @@
+//! Tries at another endpoint, and what is never tried again.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http_body_util::Full;
+use hyper::{Response, StatusCode};
+use tokio::net::TcpListener;
+
+use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request};
+
+/// An address at which nobody listens, and nobody will.
+async fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port must be free");
+    listener.local_addr().expect("a listener must have an address")
+}
+
+async fn over(endpoints: &[SocketAddr], spec: &str) -> Gateway {
+    let folder = Folder::new();
+    folder.service("echo", endpoints).route("web", spec);
+    Gateway::start(folder).await
+}
+
+/// An endpoint that takes requests and hangs up on each.
+async fn hangs_up() -> (Script, Arc<AtomicUsize>) {
+    let taken = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&taken);
+    let script = Script::start(move |mut wire: Wire, _| {
+        let count = Arc::clone(&count);
+        async move {
+            wire.request().await;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    })
+    .await;
+    (script, taken)
+}
+
+const PLAIN: &str = "{rules: [{backends: [{service: echo}]}]}";
+const REPLAYING: &str = "{proxy: {retryCount: 2}, rules: [{backends: [{service: echo}]}]}";
+
+#[tokio::test]
+async fn one_dead_endpoint_of_three_costs_nobody_anything() {
+    let (one, two) = (Backend::echo("one").await, Backend::echo("two").await);
+    let gateway = over(&[one.address(), nobody().await, two.address()], PLAIN).await;
+    for _ in 0..30 {
+        assert_eq!(gateway.get("/").await.status, 200);
+        let post = request("POST /", &["Host: a.example"], "not sent, so it may go elsewhere");
+        assert_eq!(gateway.ask(post).await.status, 200);
+    }
+    assert!(gateway.metric("paifang_upstream_retries_total").await >= 10.0);
+    assert_eq!(gateway.metric("paifang_upstream_requests_in_flight").await, 0.0);
+}
+
+#[tokio::test]
+async fn no_endpoint_is_tried_twice() {
+    let gateway = over(&[nobody().await], REPLAYING).await;
+    let reply = gateway.get("/").await;
+    assert_eq!((reply.status, gateway.metric("paifang_upstream_retries_total").await), (502, 1.0));
+    assert_eq!(gateway.metric("paifang_upstream_connects_total{result=\"failed\"}").await, 1.0);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_replayed_only_where_the_route_asks_for_it() {
+    let ((bad, taken), good) = (hangs_up().await, Backend::echo("good").await);
+    let gateway = over(&[bad.address(), good.address()], PLAIN).await;
+    let mut codes = [gateway.get("/").await.status, gateway.get("/").await.status];
+    codes.sort_unstable();
+    assert_eq!((codes, taken.load(Ordering::Relaxed)), ([200, 502], 1));
+    let gateway = over(&[bad.address(), good.address()], REPLAYING).await;
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/").await.status, 200);
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 3);
+    assert_eq!(good.last().one("x-request-id").map(str::len), Some(36), "a replay is the same request");
+}
+
+#[tokio::test]
+async fn what_is_not_idempotent_or_has_a_body_is_never_replayed() {
+    let ((bad, taken), good) = (hangs_up().await, Backend::echo("good").await);
+    let gateway = over(&[bad.address(), good.address()], REPLAYING).await;
+    for line in ["POST /", "PUT /", "PATCH /"] {
+        let ask = || gateway.ask(request(line, &["Host: a.example"], "body"));
+        let mut codes = [ask().await.status, ask().await.status];
+        codes.sort_unstable();
+        assert_eq!(codes, [200, 502], "{line}");
+    }
+    assert_eq!(taken.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn a_status_is_retried_where_the_route_names_it() {
+    let sick = Backend::answering(|_| {
+        let mut response = Response::new(Full::from("sick"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response
+    })
+    .await;
+    let well = Backend::echo("well").await;
+    let spec = "{proxy: {retryCount: 1, retryStatuses: [503]}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = over(&[sick.address(), well.address()], spec).await;
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/").await.status, 200);
+    }
+    assert_eq!(sick.seen().len(), 2);
+    gateway.folder.service("echo", &[sick.address()]);
+    gateway.until("a.example", "/", |reply| reply.status == 503 && reply.text() == "sick").await;
+}
+
+#[tokio::test]
+async fn a_try_has_a_time_of_its_own() {
+    let silent = Script::start(|mut wire: Wire, _| async move {
+        wire.request().await;
+        wire.rest().await;
+    })
+    .await;
+    let quick = Backend::echo("quick").await;
+    let spec = "{proxy: {retryCount: 1, tryTimeout: 200ms}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = over(&[silent.address(), quick.address()], spec).await;
+    for _ in 0..4 {
+        assert_eq!(gateway.get("/").await.status, 200);
+    }
+    assert_eq!(gateway.metric("paifang_upstream_retries_total").await, 2.0);
+    gateway.folder.service("echo", &[silent.address()]);
+    gateway.until("a.example", "/", |reply| reply.status == 504).await;
+}
+
+#[tokio::test]
+async fn the_whole_request_has_one_time_for_all_its_tries() {
+    let silent = || {
+        Script::start(|mut wire: Wire, _| async move {
+            wire.request().await;
+            wire.rest().await;
+        })
+    };
+    let (one, two) = (silent().await, silent().await);
+    let spec =
+        "{proxy: {retryCount: 5, tryTimeout: 60s, requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = over(&[one.address(), two.address()], spec).await;
+    assert_eq!(gateway.get("/").await.status, 504);
+    assert_eq!(one.connections() + two.connections(), 1, "there was no time for another try");
+}
+
+#[tokio::test]
+async fn an_upload_may_take_longer_than_the_answer() {
+    let backend = Backend::echo("echo").await;
+    let spec = "{proxy: {requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = over(&[backend.address()], spec).await;
+    let mut wire = gateway.open().await;
+    wire.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\n").await;
+    wire.send_slowly(b"0123456789").await.unwrap();
+    assert_eq!(wire.reply().await.text(), "0123456789");
+}
+
+#[tokio::test]
+async fn retries_have_a_budget() {
+    let gateway = over(&[nobody().await, nobody().await], PLAIN).await;
+    let mut wire = gateway.open().await;
+    for _ in 0..150 {
+        assert_eq!(wire.ask(get("a.example", "/")).await.status, 502);
+    }
+    assert_eq!(gateway.metric("paifang_upstream_retries_total").await, 100.0);
+    assert_eq!(gateway.metric("paifang_protection_total{rule=\"retry_budget\"}").await, 50.0);
+}
