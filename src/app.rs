@@ -4,7 +4,7 @@ mod serving;
 mod source;
 
 use crate::{
-    cli::{self, Cli, Command, check, explain},
+    cli::{self, Cli, Command, check, explain, output::Output},
     telemetry,
 };
 use serving::{Serving, serve};
@@ -26,10 +26,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Check(args) => tool(|out| check::run(&args, out)),
         Command::Explain(args) => tool(|out| explain::run(&args, out)),
         Command::Crds => tool(|out| crds(out).map(|()| 0)),
-        Command::Completions { shell } => tool(|out| {
-            cli::completions(shell, out);
-            Ok::<_, std::io::Error>(0)
-        }),
+        Command::Completions { shell } => tool(|out| cli::completions(shell, out).map(|()| 0)),
         Command::Version { output } => tool(|out| cli::version(output, out).map(|()| 0)),
     }
 }
@@ -61,7 +58,9 @@ fn crds(out: &mut dyn std::io::Write) -> std::io::Result<()> {
 
 /// Runs a command that writes to standard output and ends.
 fn tool<E: Display>(run: impl FnOnce(&mut dyn std::io::Write) -> Result<u8, E>) -> ExitCode {
-    match run(&mut std::io::stdout().lock()) {
+    let mut out = Output::new(std::io::stdout().lock());
+    let ended = run(&mut out).map_err(|error| error.to_string());
+    match ended.and_then(|code| out.flush().map(|()| code).map_err(|error| error.to_string())) {
         Ok(code) => code.into(),
         Err(error) => fail(&error),
     }

@@ -5,6 +5,7 @@ pub mod check;
 pub mod demo;
 pub mod explain;
 mod files;
+pub mod output;
 #[cfg(feature = "kubernetes")]
 pub mod preflight;
 pub mod welcome;
@@ -65,8 +66,14 @@ pub enum OutputForm {
 }
 
 /// Writes completions for a shell.
-pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) {
-    clap_complete::generate(shell, &mut Cli::command(), "paifang", &mut { out });
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn completions(shell: clap_complete::Shell, out: &mut dyn Write) -> std::io::Result<()> {
+    // The generator panics where it cannot write.
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "paifang", &mut text);
+    out.write_all(&text)
 }
 
 /// Writes the version.

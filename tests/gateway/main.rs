@@ -2,6 +2,7 @@
 
 mod admin;
 mod back_pressure;
+mod commands;
 mod errors;
 mod forwarding;
 mod harness;

@@ -1,0 +1,65 @@
+//! The commands that write and end: their exit codes and what they say.
+
+use std::{
+    fs::File,
+    process::{Command, Stdio},
+};
+
+use crate::harness::Folder;
+
+const SPEC: &str = "{rules: [{matches: [{path: {value: /a}}], backends: [{service: echo}]}]}";
+
+fn paifang(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paifang"));
+    // What a developer has set must not reach it.
+    command.env_clear().args(args);
+    command
+}
+
+/// The exit code, and what it said on standard error.
+fn run(command: &mut Command) -> (Option<i32>, String) {
+    let output = command.stderr(Stdio::piped()).output().expect("the binary must start");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.service("echo", &[]).route("web", SPEC);
+    folder
+}
+
+/// Each command that writes to standard output, and the exit code of it.
+fn commands(folder: &str) -> [(Vec<&str>, i32); 8] {
+    [
+        (vec!["completions", "bash"], 0),
+        (vec!["completions", "zsh"], 0),
+        (vec!["completions", "fish"], 0),
+        (vec!["crds"], 0),
+        (vec!["version"], 0),
+        (vec!["check", folder], 0),
+        (vec!["explain", "--files", folder, "http://a.example/a"], 0),
+        (vec!["explain", "--files", folder, "http://a.example/b"], 1),
+    ]
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    let folder = folder();
+    for (args, code) in commands(folder.path().to_str().unwrap()) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run(paifang(&args).stdout(writer)), (Some(code), String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_without_a_panic() {
+    let folder = folder();
+    for (args, _) in commands(folder.path().to_str().unwrap()) {
+        let full = File::options().write(true).open("/dev/full").expect("/dev/full must be there");
+        let (code, said) = run(paifang(&args).stdout(full));
+        assert_eq!(code, Some(2), "{args:?}: {said}");
+        assert!(said.starts_with("paifang: standard output cannot be written: "), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+    }
+}
