@@ -81,7 +81,7 @@ const fn word(severity: Severity) -> &'static str {
 ///
 /// # Errors
 ///
-/// A folder cannot be read, or `out` cannot be written.
+/// A file or folder cannot be read, or `out` cannot be written.
 pub fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, String> {
     let context = Context {
         class_name: args.class_name.clone(),
@@ -102,7 +102,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, String> {
 ///
 /// # Errors
 ///
-/// A folder cannot be read, or has no file to read.
+/// A file or folder cannot be read, or a folder has no file to read.
 pub fn check(paths: &[PathBuf], context: &Context) -> Result<Vec<Finding>, String> {
     Files::read(paths, context).map(|files| find(&files))
 }

@@ -38,10 +38,10 @@ impl Files {
     ///
     /// # Errors
     ///
-    /// Nothing is named, or a folder cannot be read, or has no file to read.
+    /// Nothing is named, a file or folder cannot be read, or a folder has no file to read.
     pub(super) fn read(paths: &[PathBuf], context: &Context) -> Result<Self, String> {
         let files = expand(paths)?;
-        let loaded: Vec<Loaded> = files.iter().map(|path| file::load(path)).collect();
+        let loaded = load(&files)?;
         let (changes, mut clashes) = file::join(&loaded);
         let mut cache = Cache::default();
         for change in changes {
@@ -75,6 +75,18 @@ impl Files {
     pub(super) fn has(&self, kind: Kind) -> bool {
         self.places.keys().any(|object| object.kind == kind)
     }
+}
+
+/// Loads every file, or tells of all that cannot be read.
+fn load(files: &[PathBuf]) -> Result<Vec<Loaded>, String> {
+    let (mut loaded, mut unreadable) = (Vec::new(), Vec::new());
+    for path in files {
+        match file::load(path) {
+            Ok(file) => loaded.push(file),
+            Err(problem) => unreadable.push(problem.to_string()),
+        }
+    }
+    if unreadable.is_empty() { Ok(loaded) } else { Err(unreadable.join("\n")) }
 }
 
 fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {

@@ -63,3 +63,11 @@ fn a_full_disk_is_told_without_a_panic() {
         assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
     }
 }
+
+#[test]
+fn files_that_cannot_be_read_end_check_and_explain_with_2() {
+    for args in [&["check", "/nonexist"][..], &["explain", "--files", "/nonexist", "http://a.example/"]] {
+        let said = "paifang: /nonexist: cannot be read: No such file or directory (os error 2)\n".to_owned();
+        assert_eq!(run(paifang(args).stdout(Stdio::null())), (Some(2), said), "{args:?}");
+    }
+}

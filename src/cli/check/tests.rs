@@ -84,3 +84,21 @@ spec:
     assert_eq!(code, 1);
     assert!(text.contains("a.yaml:6: error: Ingress default/a: spec.defaultBackend.service.name"), "{text}");
 }
+
+#[test]
+fn files_that_cannot_be_read_are_no_findings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (none, binary) = (folder.path().join("none.yaml"), folder.path().join("b.yaml"));
+    fs::write(&binary, b"\xff").unwrap();
+    let refused = check(&[none, binary, "/dev/zero".into()], &Context::default()).unwrap_err();
+    let lines: Vec<_> =
+        refused.lines().map(|line| line.replace(&format!("{}/", folder.path().display()), "")).collect();
+    assert_eq!(
+        lines,
+        [
+            "none.yaml: cannot be read: No such file or directory (os error 2)",
+            "b.yaml: cannot be read: it is not UTF-8",
+            "/dev/zero: cannot be read: it has more than 16 MiB",
+        ]
+    );
+}

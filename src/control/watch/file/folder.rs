@@ -80,7 +80,7 @@ impl Folder {
                 self.files.entry(path.clone()).or_default().text = text;
                 loaded
             }
-            Err(_) => load::load(&path),
+            Err(problem) => return problems.push(problem),
         };
         let is_good = loaded.is_good();
         let Loaded { items, problems: mut found } = loaded;

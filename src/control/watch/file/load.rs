@@ -12,7 +12,8 @@ use crate::{
 };
 use serde_json::Value;
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -65,24 +66,36 @@ impl Loaded {
 }
 
 /// Reads one file.
-#[must_use]
-pub fn load(path: &Path) -> Loaded {
-    match read(path) {
-        Ok(text) => parse(path, &text),
-        Err(cause) => {
-            let mut file = File::new(path);
-            file.problem(None, String::new(), Severity::Error, format!("cannot be read: {cause}"));
-            file.loaded
-        }
-    }
+///
+/// # Errors
+///
+/// The file itself cannot be read, whatever it holds.
+pub fn load(path: &Path) -> Result<Loaded, Problem> {
+    read(path).map(|text| parse(path, &text))
 }
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > LARGEST {
+pub(super) fn read(path: &Path) -> Result<String, Problem> {
+    let unreadable = |cause: io::Error| {
+        Problem::of_file(path.to_owned(), Severity::Error, format!("cannot be read: {}", reason(&cause)))
+    };
+    read_text(path).map_err(unreadable)
+}
+
+/// Reads as much as is allowed, whatever the size that the system tells: that of a pipe is 0.
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    if fs::File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)? as u64 > LARGEST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {} MiB", LARGEST >> 20)));
     }
-    fs::read_to_string(path)
+    String::from_utf8(bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+fn reason(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+        _ => cause.to_string(),
+    }
 }
 
 /// The objects in a text.

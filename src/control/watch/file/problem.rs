@@ -24,6 +24,14 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Something wrong with a file as a whole.
+    pub(super) fn of_file(file: PathBuf, severity: Severity, message: String) -> Self {
+        let none = String::new;
+        Self { file, line: None, kind: none(), namespace: none(), name: none(), field: none(), severity, message }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;

@@ -23,7 +23,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 
 fn problems(text: &str) -> Vec<String> {
     let folder = folder(&[("a.yaml", text)]);
-    let loaded = load(&folder.path().join("a.yaml"));
+    let loaded = load(&folder.path().join("a.yaml")).unwrap();
     let strip = |problem: &Problem| problem.to_string().replace(&format!("{}/", folder.path().display()), "");
     loaded.problems.iter().map(strip).collect()
 }
@@ -121,7 +121,7 @@ fn lists_and_string_data_mean_what_they_mean_to_kubectl() {
             {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "c"}, "spec": {"ports": [{"port": 1}]}}
         ]}"#,
     )]);
-    let loaded = load(&folder.path().join("a.json"));
+    let loaded = load(&folder.path().join("a.json")).unwrap();
     assert_eq!(loaded.problems, []);
     let names: Vec<_> = loaded.items.iter().map(|item| (item.object.reference().to_string(), item.line(""))).collect();
     assert_eq!(names, [("Secret b/a".to_owned(), 2), ("Service default/c".to_owned(), 3)]);
