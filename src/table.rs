@@ -24,7 +24,7 @@ pub use build::Table;
 pub use entry::{Conditions, Entry, HostPattern, PathPattern, ValuePattern};
 pub use explain::{Considered, Explanation, Lost, Verdict};
 pub use find::{Match, Outcome, RequestView};
-pub use path::{Ambiguity, Normalised, canonical_pattern, normalise};
+pub use path::{Ambiguity, Normalised, canonical_pattern, forwarded, normalise};
 pub use pattern::{PatternError, anchored};
 pub use rank::Rank;
 pub use template::{Captures, Template, TemplateError};

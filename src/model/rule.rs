@@ -1,6 +1,7 @@
 //! Rules: what is done with the requests that a table entry takes.
 
 use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId, upstream::TimeLimit};
+use crate::table::Ambiguity;
 use std::sync::Arc;
 
 /// The built kinds of handler. The resource has eight; a kind joins this enum when it is built.
@@ -31,6 +32,18 @@ pub enum PathSafety {
     AllowEncodedSlash,
     /// Pass the path byte for byte.
     Raw,
+}
+
+impl PathSafety {
+    /// Whether a path passes though readers could disagree about it in this way.
+    #[must_use]
+    pub const fn permits(self, ambiguity: Ambiguity) -> bool {
+        match self {
+            Self::Strict => false,
+            Self::AllowEncodedSlash => matches!(ambiguity, Ambiguity::EncodedSlash),
+            Self::Raw => true,
+        }
+    }
 }
 
 /// Where a backend's requests go.

@@ -11,9 +11,12 @@
 use octet::{Utf8Run, encoded_octet, is_unreserved, percent_encoded};
 use std::{borrow::Cow, fmt};
 
+mod forward;
 pub(super) mod octet;
 #[cfg(test)]
 mod tests;
+
+pub use forward::forwarded;
 
 /// A path in canonical form.
 ///
@@ -51,25 +54,27 @@ pub enum Ambiguity {
 }
 
 impl Ambiguity {
-    /// A short sentence for the text of an error.
+    /// A sentence for the text of an error.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::EncodedSlash => "the path has an encoded slash (%2F)",
-            Self::PathParameter => "the path has a semicolon (; or %3B)",
-            Self::DotSegment => "the path has a dot segment (. or ..)",
-            Self::Backslash => "the path has a backslash (\\ or %5C)",
-            Self::Control => "the path has a control character",
-            Self::InvalidPercent => "the path has a % without two hexadecimal digits after it",
-            Self::InvalidUtf8 => "the path has encoded bytes that are not UTF-8",
-            Self::NotRooted => "the path does not start with a slash",
+            Self::EncodedSlash => "The path has an encoded slash (%2F).",
+            Self::PathParameter => "The path has a semicolon (; or %3B).",
+            Self::DotSegment => "The path has a dot segment (. or ..).",
+            Self::Backslash => "The path has a backslash (\\ or %5C).",
+            Self::Control => "The path has a control character.",
+            Self::InvalidPercent => "The path has a % without two hexadecimal digits after it.",
+            Self::InvalidUtf8 => "The path has encoded bytes that are not UTF-8.",
+            Self::NotRooted => "The path does not start with a slash.",
         }
     }
 }
 
+/// The sentence as a part of another one: it begins in lower case and has no full stop.
 impl fmt::Display for Ambiguity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        let clause = self.as_str().strip_prefix('T').and_then(|rest| rest.strip_suffix('.'));
+        write!(f, "t{}", clause.unwrap_or_default())
     }
 }
 

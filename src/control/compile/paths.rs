@@ -3,7 +3,7 @@
 use crate::{
     model::rule::PathSafety,
     resource::PathMatchType,
-    table::{Ambiguity, PathPattern, PatternError, normalise},
+    table::{PathPattern, PatternError, normalise},
 };
 
 /// The pattern of a path, or what is wrong with it.
@@ -22,18 +22,10 @@ fn check(value: &str, safety: PathSafety) -> Result<(), String> {
         return Err(format!("`{value}` must start with a slash, as in /greeter"));
     }
     match normalise(value).ambiguity {
-        Some(ambiguity) if !passes(ambiguity, safety) => {
+        Some(ambiguity) if !safety.permits(ambiguity) => {
             Err(format!("`{value}`: {ambiguity}, and pathSafety {safety:?} refuses requests with it"))
         }
         _ => Ok(()),
-    }
-}
-
-fn passes(ambiguity: Ambiguity, safety: PathSafety) -> bool {
-    match safety {
-        PathSafety::Strict => false,
-        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
-        PathSafety::Raw => true,
     }
 }
 

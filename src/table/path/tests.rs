@@ -89,6 +89,25 @@ fn encoded_slash_is_the_least_ambiguity() {
 }
 
 #[test]
+fn every_ambiguity_is_a_sentence_and_a_clause() {
+    use Ambiguity as A;
+    for ambiguity in [
+        A::EncodedSlash,
+        A::PathParameter,
+        A::DotSegment,
+        A::Backslash,
+        A::Control,
+        A::InvalidPercent,
+        A::InvalidUtf8,
+        A::NotRooted,
+    ] {
+        let (sentence, clause) = (ambiguity.as_str(), ambiguity.to_string());
+        assert!(clause.starts_with("the path "), "{clause}");
+        assert_eq!(sentence, format!("T{}.", &clause[1..]));
+    }
+}
+
+#[test]
 fn pattern_has_the_form_of_a_request_for_it() {
     assert_eq!(canonical_pattern("/文档/{x}"), normalise("/%e6%96%87%E6%A1%A3/%7bx%7D").path);
 }
