@@ -2,15 +2,17 @@
 //! of its host does not take it.
 //!
 //! JSON, an object that only ever gains fields: `request` (`method`, `scheme`, `host`, `path` as it
-//! is matched, `query`), `status` (the answer of the gateway itself, absent where a backend
-//! answers), `reason` (why it answers itself), `allow` (the methods of a 405), `winner` (absent
-//! where no rule takes the request) and `losers`, both with `object`, `rule`, `name`, `file`,
+//! is matched, `query`), `admitted` (false where it is refused before any rule is looked at),
+//! `status` (the answer of the gateway itself, absent where a backend answers), `reason` (why it
+//! answers itself), `allow` (the methods of a 405), `winner` (absent where no rule takes the
+//! request; what it would do is not done where there is a `status`) and `losers`, both with `object`, `rule`, `name`, `file`,
 //! `line`, `host`, `pathType`, `path`; the winner also with `handler`, `captures`, `forwardedPath`
 //! and `backends` (`service`, `port`, `weight`, `share` in percent, `ready`, `endpoints`, and
 //! `invalid` with a reason word where it cannot be used); a loser with `why`; and `omitted`, how
 //! many more losers there are.
 
 mod answer;
+mod own;
 mod request;
 mod text;
 mod why;
@@ -21,10 +23,11 @@ use answer::Answer;
 use request::Asked;
 use std::io::Write;
 
-/// The exit code where no rule takes the request.
-const NO_RULE: u8 = 1;
+/// The exit code where the gateway itself answers an error.
+const ERROR: u8 = 1;
 
-/// Explains a request and writes the answer. Returns the exit code: 1 where no rule takes it.
+/// Explains a request and writes the answer. Returns the exit code: 1 where the gateway itself
+/// answers an error.
 ///
 /// # Errors
 ///
@@ -46,7 +49,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<u8, String> {
         }
     };
     written.map_err(|error| error.to_string())?;
-    Ok(if answer.winner.is_some() { 0 } else { NO_RULE })
+    Ok(if answer.is_error() { ERROR } else { 0 })
 }
 
 /// An answer about half of the files would mislead.

@@ -35,6 +35,12 @@ pub(crate) fn reply(failure: &Failure, style: ErrorStyle) -> Response<Body> {
     response
 }
 
+/// The status of a failure and its text for people, for those who explain what would be answered.
+pub(crate) fn summary(failure: &Failure) -> (StatusCode, &'static str) {
+    let told = tell(failure);
+    (told.status, told.message)
+}
+
 fn tell(failure: &Failure) -> Told {
     match failure {
         Failure::BadRequest(why) => told(StatusCode::BAD_REQUEST, "BadRequest", why),

@@ -4,6 +4,7 @@ mod admin;
 mod back_pressure;
 mod commands;
 mod errors;
+mod explaining;
 mod forwarding;
 mod harness;
 mod http2;

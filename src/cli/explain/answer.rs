@@ -1,22 +1,27 @@
 //! What becomes of a request, as a value that both outputs are made from.
 
-use super::{request::Asked, why};
+use super::{
+    own::{self, Own},
+    request::Asked,
+    why,
+};
 use crate::{
     cli::files::Files,
     control::endpoints::Endpoints,
     model::{
         rule::{BackendTarget, PathSafety, Rule},
-        snapshot::{RuleId, Snapshot},
+        snapshot::RuleId,
     },
-    table::{Ambiguity, Captures, Considered, Entry, Outcome, PathPattern, Table, Verdict},
+    table::{Captures, Considered, Entry, Outcome, PathPattern, Table, Verdict, forwarded},
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
 
 /// What becomes of a request.
 #[derive(Debug, Serialize)]
 pub(super) struct Answer {
     pub(super) request: Request,
+    pub(super) admitted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,73 +99,65 @@ pub(super) struct Loser {
 }
 
 impl Answer {
-    /// Asks the table.
+    /// Asks the gateway's own admission, then the table.
     pub(super) fn of(files: &Files, asked: &Asked) -> Self {
+        if let Some(own) = own::unadmitted(asked) {
+            return Self { admitted: false, ..Self::of_own(asked, Some(own)) };
+        }
         let snapshot = &files.translation.snapshot;
         let table = Table::build(snapshot.entries.clone());
         let view = asked.view();
         let explained = table.explain(&view);
         let winner = explained.winner();
-        let (status, reason, allow) = own_answer(snapshot, asked, winner, table.find(&view));
+        let outcome = table.find(&view);
+        let own = match winner.and_then(|entry| snapshot.rules.get(entry.payload.index())) {
+            Some(rule) => own::ruled(rule, asked),
+            None => Some(own::unrouted(&outcome)),
+        };
+        let cut = if let Outcome::Found(found) = outcome { found.prefix_len } else { 0 };
+        Self {
+            winner: winner.map(|entry| describe_winner(files, asked, entry, cut)),
+            losers: explained.considered.iter().filter_map(|row| describe_loser(files, row, winner)).collect(),
+            omitted: explained.omitted,
+            ..Self::of_own(asked, own)
+        }
+    }
+
+    /// An answer that tells of no rule.
+    fn of_own(asked: &Asked, own: Option<Own>) -> Self {
+        let (status, reason, allow) =
+            own.map_or_else(Default::default, |own| (Some(own.status), Some(own.reason), own.allow));
         Self {
             request: Request {
-                method: asked.method.to_string(),
+                method: asked.sent.method().to_string(),
                 scheme: asked.scheme.clone(),
                 host: asked.host.clone(),
                 path: asked.path.clone(),
-                query: asked.query.clone(),
+                query: asked.sent.uri().query().map(str::to_owned),
             },
+            admitted: true,
             status,
             reason,
             allow,
-            winner: winner.map(|entry| describe_winner(files, asked, entry)),
-            losers: explained.considered.iter().filter_map(|row| describe_loser(files, row, winner)).collect(),
-            omitted: explained.omitted,
+            winner: None,
+            losers: Vec::new(),
+            omitted: 0,
         }
     }
-}
 
-type Own = (Option<u16>, Option<String>, Vec<String>);
-
-/// What the gateway answers by itself, where it does not ask a backend.
-fn own_answer(snapshot: &Snapshot, asked: &Asked, winner: Option<&Entry<RuleId>>, outcome: Outcome<'_, RuleId>) -> Own {
-    let own = |status, reason: &str| (Some(status), Some(reason.to_owned()), Vec::new());
-    let Some(rule) = winner.and_then(|entry| snapshot.rules.get(entry.payload.index())) else {
-        return match outcome {
-            Outcome::MethodNotAllowed(methods) => {
-                let allow = methods.iter().map(ToString::to_string).collect();
-                (Some(405), Some("no rule takes this method".to_owned()), allow)
-            }
-            Outcome::NotFound | Outcome::Found(_) => own(404, "no rule takes this request"),
-        };
-    };
-    if let Some(ambiguity) = asked.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
-        return own(400, &format!("{ambiguity}, which pathSafety {:?} refuses", rule.path_safety));
-    }
-    if rule.redirect_to_https && asked.scheme == "http" {
-        return own(308, "plain HTTP is redirected to HTTPS");
-    }
-    match rule.broken {
-        Some(reason) => own(500, &format!("the rule cannot serve: {reason}")),
-        None => (None, None, Vec::new()),
+    /// Whether the client gets an error of the gateway's own.
+    pub(super) fn is_error(&self) -> bool {
+        self.status.is_some_and(|status| status >= 400)
     }
 }
 
-fn permits(safety: PathSafety, ambiguity: Ambiguity) -> bool {
-    match safety {
-        PathSafety::Strict => false,
-        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
-        PathSafety::Raw => true,
-    }
-}
-
-fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>) -> Winner {
+fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>, prefix: usize) -> Winner {
     let rule = &files.translation.snapshot.rules[entry.payload.index()];
     Winner {
         row: describe(files, entry),
         handler: format!("{:?}", rule.handler),
         captures: captures(entry, &asked.path),
-        forwarded_path: forwarded_path(rule, entry, &asked.path),
+        forwarded_path: forwarded_path(rule, asked, prefix),
         backends: describe_backends(files, rule),
     }
 }
@@ -172,13 +169,12 @@ fn captures(entry: &Entry<RuleId>, path: &str) -> BTreeMap<String, String> {
     pairs.map(|(field, value)| (field.to_owned(), value.to_owned())).collect()
 }
 
-fn forwarded_path(rule: &Rule, entry: &Entry<RuleId>, path: &str) -> String {
-    let PathPattern::Prefix(prefix) = &entry.path else { return path.to_owned() };
-    match path.strip_prefix(&**prefix).filter(|_| rule.trim_prefix) {
-        Some("") => "/".to_owned(),
-        Some(rest) => rest.to_owned(),
-        None => path.to_owned(),
-    }
+fn forwarded_path(rule: &Rule, asked: &Asked, prefix: usize) -> String {
+    let raw = asked.raw_path();
+    let normal = (asked.path != raw).then_some(asked.path.as_str());
+    let cut = if rule.trim_prefix { prefix } else { 0 };
+    let path = forwarded(raw, normal, cut, rule.path_safety == PathSafety::Raw);
+    path.map_or_else(|| raw.to_owned(), Cow::into_owned)
 }
 
 fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {

@@ -1,12 +1,17 @@
 //! The request that is asked about, as a client would send it.
 
-use crate::table::{Ambiguity, RequestView, normalise};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use crate::{
+    proxy::admission,
+    table::{Ambiguity, RequestView, normalise},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header::HOST};
+use std::borrow::Cow;
 
 /// A request.
 #[derive(Debug)]
 pub(super) struct Asked {
-    pub(super) method: Method,
+    /// As the gateway would receive it.
+    pub(super) sent: Request<()>,
     /// `http` or `https`.
     pub(super) scheme: String,
     /// In lower case, without port; empty where none is known.
@@ -14,8 +19,6 @@ pub(super) struct Asked {
     /// In the canonical form that is matched.
     pub(super) path: String,
     pub(super) ambiguity: Option<Ambiguity>,
-    pub(super) query: Option<String>,
-    headers: HeaderMap,
 }
 
 impl Asked {
@@ -23,16 +26,15 @@ impl Asked {
     pub(super) fn parse(url: &str, method: &str, headers: &[String]) -> Result<Self, String> {
         let uri = parse_url(url)?;
         let headers = headers.iter().map(|text| parse_header(text)).collect::<Result<HeaderMap, _>>()?;
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or(uri.host()).unwrap_or_default();
-        let path = normalise(uri.path());
+        let method = Method::from_bytes(method.as_bytes()).map_err(|_| format!("`{method}` is no HTTP method"))?;
+        let sent = send(&uri, method, headers);
+        let path = normalise(sent.uri().path());
         Ok(Self {
-            method: Method::from_bytes(method.as_bytes()).map_err(|_| format!("`{method}` is no HTTP method"))?,
             scheme: uri.scheme_str().unwrap_or("http").to_owned(),
-            host: host_name(host),
+            host: admission::host(&sent).map(Cow::into_owned).unwrap_or_default(),
             path: path.path.into_owned(),
             ambiguity: path.ambiguity,
-            query: uri.query().map(str::to_owned),
-            headers,
+            sent,
         })
     }
 
@@ -41,11 +43,36 @@ impl Asked {
         RequestView {
             host: &self.host,
             path: &self.path,
-            method: &self.method,
-            headers: &self.headers,
-            query: self.query.as_deref(),
+            method: self.sent.method(),
+            headers: self.sent.headers(),
+            query: self.sent.uri().query(),
         }
     }
+
+    /// The path as it came.
+    pub(super) fn raw_path(&self) -> &str {
+        self.sent.uri().path()
+    }
+}
+
+/// The request in origin form. Where neither the URL nor a field names a host, it is one of
+/// HTTP/1.0, which needs none.
+fn send(uri: &Uri, method: Method, mut headers: HeaderMap) -> Request<()> {
+    let named = uri.authority().map(|authority| match authority.port() {
+        Some(port) => format!("{}:{port}", authority.host()),
+        None => authority.host().to_owned(),
+    });
+    if !headers.contains_key(HOST)
+        && let Some(host) = named.and_then(|host| HeaderValue::try_from(host).ok())
+    {
+        headers.insert(HOST, host);
+    }
+    let mut request = Request::new(());
+    *request.version_mut() = if headers.contains_key(HOST) { Version::HTTP_11 } else { Version::HTTP_10 };
+    *request.method_mut() = method;
+    *request.uri_mut() = uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+    *request.headers_mut() = headers;
+    request
 }
 
 /// A path alone, or a host and path without a scheme, is plain HTTP.
@@ -63,10 +90,4 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
         Some((HeaderName::from_bytes(name.trim().as_bytes()).ok()?, HeaderValue::from_str(value.trim()).ok()?))
     };
     parse().ok_or_else(|| format!("`{text}` is no header field: write it as in 'X-Version: 2'"))
-}
-
-fn host_name(host: &str) -> String {
-    let port = host.rfind(':').filter(|at| host[*at + 1..].bytes().all(|byte| byte.is_ascii_digit()));
-    let name = port.map_or(host, |at| &host[..at]);
-    name.trim_end_matches('.').to_ascii_lowercase()
 }

@@ -39,6 +39,31 @@ spec:
     backends: [{service: web}]
   - matches: [{path: {value: /only-post}, methods: [POST]}]
     backends: [{service: web}]
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: raw}
+spec:
+  hostnames: [raw.example.com]
+  rules:
+  - matches: [{path: {value: /raw}}]
+    pathSafety: Raw
+    backends: [{service: web}]
+  - matches: [{path: {value: /none}}]
+    backends: [{service: none, port: 80}, {service: web, weight: 0}]
+  - matches: [{path: {value: /weightless}}]
+    backends: [{service: web, weight: 0}]
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: cut}
+spec:
+  hostnames: [raw.example.com]
+  proxy: {trimPrefix: true}
+  rules:
+  - matches: [{path: {value: /cut}}]
+    pathSafety: Raw
+    backends: [{service: web}]
 "#;
 
 fn files() -> TempDir {
@@ -86,18 +111,95 @@ not taken by
 
 #[test]
 fn what_the_gateway_answers_itself_is_told() {
-    let (code, text) = explain("shop.example.com/shop/items", "GET", &["X-A: b"]);
+    let (code, text) = explain("https://shop.example.com/shop/items", "GET", &["X-A: b"]);
     assert_eq!(code, 0);
     assert!(text.contains("reaches the backend as /items"), "{text}");
-    assert!(text.contains("answers 308 itself"), "{text}");
+    let (code, text) = explain("shop.example.com/shop/items", "GET", &["X-A: b"]);
+    assert_eq!(code, 0, "a redirect is no error");
+    assert!(text.contains("answers 308 itself") && !text.contains("reaches the backend"), "{text}");
     let (code, text) = explain("https://shop.example.com/only-post", "GET", &[]);
     assert_eq!(code, 1);
     assert!(text.contains("answers 405 itself: no rule takes this method; it takes POST"), "{text}");
     let (code, text) = explain("https://shop.example.com/shop", "GET", &[]);
     assert_eq!(code, 1);
     assert!(text.contains("answers 404 itself") && text.contains("the header x-a is not"), "{text}");
-    let (_, text) = explain("https://api.example.com/users/a%2Fb", "GET", &[]);
-    assert!(text.contains("answers 400 itself"), "{text}");
+}
+
+#[test]
+fn a_path_that_the_rule_refuses_reaches_no_backend() {
+    let (code, text) = explain("https://api.example.com/users/a%2Fb", "GET", &[]);
+    assert_eq!(code, 1);
+    let told: Vec<_> = text.lines().take(3).collect();
+    assert_eq!(
+        told,
+        [
+            "GET https://api.example.com/users/a%2Fb",
+            "  the gateway answers 400 itself: the path has an encoded slash (%2F), which pathSafety Strict refuses",
+            "  matched by GatewayRoute default/users rule 0 (one), host api.example.com, Template /users/{id} at a.yaml:20, handler Http",
+        ]
+    );
+    for path in ["/users/../x", "/users/a;b", "/users/%00"] {
+        let (code, text) = explain(&format!("https://api.example.com{path}"), "GET", &[]);
+        assert_eq!(code, 1, "{text}");
+        assert!(!text.contains("  taken by") && !text.contains("reaches") && !text.contains(" % to"), "{text}");
+    }
+}
+
+#[test]
+fn a_raw_path_is_shown_as_it_is_passed_on() {
+    for (path, shown) in [("/raw/%61//b", "/raw/%61//b"), ("/raw/../x", "/raw/../x"), ("/cut/%61//b%2f", "/%61//b%2f")]
+    {
+        let (code, text) = explain(&format!("https://raw.example.com{path}"), "GET", &[]);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.contains(&format!("  reaches the backend as {shown}\n")), "{text}");
+    }
+}
+
+#[test]
+fn what_is_refused_before_any_rule_is_told_alone() {
+    let long = format!("http://api.example.com/users/{}", "a".repeat(9000));
+    for (url, method, headers, status) in [
+        ("http://api.example.com/users/7", "CONNECT", &[][..], 501),
+        (&long, "GET", &[], 414),
+        ("/users/7", "GET", &["Host: api.example.com", "Host: api.example.com"], 400),
+        ("http://api.example.com/users/7", "GET", &["Host: a b"], 400),
+        ("http://api.example.com/users/7", "POST", &["Transfer-Encoding: gzip"], 400),
+        ("http://api.example.com/users/7", "GET", &[&format!("X-A: {}", "a".repeat(20_000))], 431),
+    ] {
+        let (code, text) = explain(url, method, headers);
+        let told = text.lines().nth(1).unwrap_or_default();
+        assert_eq!((code, text.lines().count()), (1, 2), "{text}");
+        let start = format!("  the gateway answers {status} itself, before any rule is looked at: ");
+        assert!(told.starts_with(&start), "{told}");
+    }
+}
+
+#[test]
+fn a_rule_whose_backends_cannot_be_used_answers_itself() {
+    for (path, told) in [
+        ("/none", "  the gateway answers 500 itself: no backend can be used: BackendNotFound"),
+        ("/weightless", "  the gateway answers 503 itself: no backend has a weight"),
+    ] {
+        let (code, text) = explain(&format!("https://raw.example.com{path}"), "GET", &[]);
+        assert_eq!((code, text.lines().nth(1)), (1, Some(told)), "{text}");
+    }
+}
+
+#[test]
+fn the_json_of_a_refusal_keeps_what_would_have_been() {
+    let folder = files();
+    let answer = |url: &str, method: &str| -> serde_json::Value {
+        let mut out = Vec::new();
+        let args = args(folder.path().to_owned(), url, method, &[], OutputForm::Json);
+        assert_eq!(run(&args, &mut out), Ok(1));
+        serde_json::from_slice(&out).unwrap()
+    };
+    let refused = answer("http://api.example.com/users/a;b", "GET");
+    assert_eq!((&refused["status"], &refused["admitted"]), (&400.into(), &true.into()));
+    assert_eq!(refused["winner"]["forwardedPath"], "/users/a;b");
+    let unadmitted = answer("http://api.example.com/users/7", "CONNECT");
+    assert_eq!((&unadmitted["status"], &unadmitted["admitted"]), (&501.into(), &false.into()));
+    assert_eq!((unadmitted.get("winner"), &unadmitted["losers"]), (None, &serde_json::json!([])));
 }
 
 #[test]

@@ -8,11 +8,16 @@ pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     let request = &answer.request;
     let query = request.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
     writeln!(out, "{} {}://{}{}{query}", request.method, request.scheme, request.host, request.path)?;
-    match &answer.winner {
-        Some(winner) => write_winner(winner, out)?,
-        None => writeln!(out, "  no rule takes it")?,
+    match (&answer.winner, answer.status) {
+        (Some(winner), None) => write_winner(winner, out)?,
+        // Whatever a rule would do with it is not done.
+        (Some(winner), Some(status)) => {
+            write_own(answer, status, out)?;
+            writeln!(out, "  matched by {}, handler {}", row(&winner.row), winner.handler)?;
+        }
+        (None, Some(status)) => write_own(answer, status, out)?,
+        (None, None) => {}
     }
-    write_own(answer, out)?;
     if !answer.losers.is_empty() {
         writeln!(out, "not taken by")?;
     }
@@ -25,9 +30,9 @@ pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_own(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
-    let Some(status) = answer.status else { return Ok(()) };
-    write!(out, "  the gateway answers {status} itself: {}", answer.reason.as_deref().unwrap_or_default())?;
+fn write_own(answer: &Answer, status: u16, out: &mut dyn Write) -> io::Result<()> {
+    let early = if answer.admitted { "" } else { ", before any rule is looked at" };
+    write!(out, "  the gateway answers {status} itself{early}: {}", answer.reason.as_deref().unwrap_or_default())?;
     if !answer.allow.is_empty() {
         write!(out, "; it takes {}", answer.allow.join(", "))?;
     }

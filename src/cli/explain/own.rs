@@ -1,0 +1,69 @@
+//! What the gateway answers by itself, where it does not ask a backend.
+
+use super::request::Asked;
+use crate::{
+    model::{
+        rule::{BackendTarget, Rule},
+        snapshot::RuleId,
+    },
+    proxy::{admission, reply},
+    settings::Limits,
+    table::Outcome,
+};
+
+/// An answer of the gateway's own.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    /// The methods of a 405.
+    pub(super) allow: Vec<String>,
+}
+
+impl Own {
+    fn new(status: u16, reason: impl Into<String>) -> Self {
+        Self { status, reason: reason.into(), allow: Vec::new() }
+    }
+}
+
+/// What is refused before any rule is looked at, with the default limits.
+pub(super) fn unadmitted(asked: &Asked) -> Option<Own> {
+    let admitted = admission::admit(&asked.sent, &Limits::default(), false);
+    let failure = admitted.and_then(|_| admission::host(&asked.sent)).err()?;
+    let (status, message) = reply::summary(&failure);
+    Some(Own::new(status.as_u16(), message))
+}
+
+/// What is answered where no rule takes the request.
+pub(super) fn unrouted(outcome: &Outcome<'_, RuleId>) -> Own {
+    match outcome {
+        Outcome::MethodNotAllowed(methods) => Own {
+            allow: methods.iter().map(ToString::to_string).collect(),
+            ..Own::new(405, "no rule takes this method")
+        },
+        Outcome::NotFound | Outcome::Found(_) => Own::new(404, "no rule takes this request"),
+    }
+}
+
+/// What is answered for a rule that takes the request, where it reaches no backend.
+pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
+    if let Some(ambiguity) = asked.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
+        return Some(Own::new(400, format!("{ambiguity}, which pathSafety {:?} refuses", rule.path_safety)));
+    }
+    if rule.redirect_to_https && asked.scheme == "http" {
+        return Some(Own::new(308, "plain HTTP is redirected to HTTPS"));
+    }
+    if let Some(reason) = rule.broken {
+        return Some(Own::new(500, format!("the rule cannot serve: {reason}")));
+    }
+    unbacked(rule)
+}
+
+/// Endpoints are not looked at: the files seldom hold those that will be there.
+fn unbacked(rule: &Rule) -> Option<Own> {
+    let mut taking = rule.backends.iter().filter(|backend| backend.weight > 0);
+    let Some(first) = taking.next() else { return Some(Own::new(503, "no backend has a weight")) };
+    let BackendTarget::Invalid(reason) = first.target else { return None };
+    let none = taking.all(|backend| matches!(backend.target, BackendTarget::Invalid(_)));
+    none.then(|| Own::new(500, format!("no backend can be used: {reason}")))
+}
