@@ -1,9 +1,8 @@
 //! The `paifang` binary: flags, then the library.
 
-use clap::Parser as _;
-use paifang::{app, cli::Cli};
+use paifang::{app, cli::environment};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    app::main(Cli::parse())
+    app::main(environment::parse())
 }

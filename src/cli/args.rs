@@ -245,9 +245,15 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>()
+    let network = text
+        .parse::<IpNet>()
         .or_else(|_| address())
-        .map_err(|_| format!("`{text}` is no network: write an address or a CIDR such as 10.0.0.0/8"))
+        .map_err(|_| format!("`{text}` is no network: write an address or a CIDR such as 10.0.0.0/8"))?;
+    if network == network.trunc() {
+        return Ok(network);
+    }
+    let (whole, address) = (network.trunc(), network.addr());
+    Err(format!("`{text}` is an address within a network: write {whole} for the network, or {address} for the address"))
 }
 
 fn namespaced(text: &str) -> Result<(String, String), String> {
@@ -256,5 +262,25 @@ fn namespaced(text: &str) -> Result<(String, String), String> {
             Ok((namespace.to_owned(), name.to_owned()))
         }
         _ => Err(format!("`{text}` names no object: write NAMESPACE/NAME")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_address_or_a_cidr_without_host_bits() {
+        for (text, told) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+        ] {
+            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), Ok(told));
+        }
+        let refused = network("10.0.0.1/8").unwrap_err();
+        assert!(refused.ends_with("write 10.0.0.0/8 for the network, or 10.0.0.1 for the address"), "{refused}");
+        assert!(network("10.0.0.0/33").unwrap_err().contains("is no network"));
     }
 }

@@ -9,7 +9,8 @@ const HEAD: &str = "\
 
 Every flag of every command. Generated from the command line itself; do not edit.
 
-A flag wins over its environment variable, which wins over the default. An empty default means that nothing is set.
+A flag wins over its environment variable, which wins over the default. A variable that is empty counts as unset. An
+empty default means that nothing is set.
 Durations are written as `300ms`, `10s` or `1m30s`. Lists are separated by commas, or the flag is repeated.
 
 Three defaults depend on the command: `--drain-delay` is `10s` for serve and `0s` for standalone and demo,

@@ -71,3 +71,28 @@ fn files_that_cannot_be_read_end_check_and_explain_with_2() {
         assert_eq!(run(paifang(args).stdout(Stdio::null())), (Some(2), said), "{args:?}");
     }
 }
+
+#[test]
+fn an_error_in_the_environment_names_the_variable() {
+    let with = |variable: &str, value: &str, args: &[&str]| {
+        let mut command = paifang(&["standalone", "/nonexist"]);
+        run(command.args(args).env(variable, value).stdout(Stdio::null()))
+    };
+    let (code, said) = with("PAIFANG_MAX_HEADERS", "abc", &[]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("`abc` is no whole number: write a number from 8 to 100"), "{said}");
+    assert!(said.contains("the value is from the environment variable PAIFANG_MAX_HEADERS"), "{said}");
+    let (_, said) = with("PAIFANG_TRUSTED_PROXIES", "10.0.0.0/8,x", &[]);
+    assert!(said.contains("variable PAIFANG_TRUSTED_PROXIES"), "{said}");
+    let (_, said) = with("PAIFANG_MAX_HEADERS", "abc", &["--max-headers=xyz"]);
+    assert!(said.contains("`xyz` is no whole number") && !said.contains("variable"), "{said}");
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    for variable in ["PAIFANG_HTTP", "PAIFANG_HTTPS", "PAIFANG_MAX_HEADERS", "PAIFANG_LOG_FORMAT", "PAIFANG_CLASS_NAME"]
+    {
+        let (_, said) = run(paifang(&["standalone", "/nonexist"]).env(variable, "").stdout(Stdio::null()));
+        assert!(said.starts_with("paifang: /nonexist: cannot be read: "), "{variable}: {said}");
+    }
+}

@@ -2,13 +2,13 @@
 
 use crate::settings::Limits;
 use clap::Args;
-use std::time::Duration;
+use std::{num::IntErrorKind, time::Duration};
 
 /// Limits on requests and connections.
 #[derive(Clone, Debug, Args)]
 pub struct LimitArgs {
     /// Most connections from clients at one time.
-    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000)]
+    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000, value_parser = in_range(1, 1_000_000))]
     pub max_connections: usize,
     /// Most bytes of the header fields of a request (431).
     #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
@@ -67,9 +67,13 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
-    move |text| match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => Err(format!("`{text}` is out of range: write a number from {least} to {most}")),
+    move |text| {
+        let wrong = match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => return Ok(number),
+            Err(error) if !matches!(error.kind(), IntErrorKind::PosOverflow) => "no whole number",
+            _ => "out of range",
+        };
+        Err(format!("`{text}` is {wrong}: write a number from {least} to {most}"))
     }
 }
 
@@ -93,8 +97,27 @@ mod tests {
     #[test]
     fn a_time_out_of_range_is_refused_with_the_range() {
         for text in ["0s", "50ms", "25h"] {
-            let refused = Flags::try_parse_from(["test", "--body-timeout", text]).map(|_| ()).unwrap_err().to_string();
+            let refused = refused("--body-timeout", text);
             assert!(refused.contains("write a time from 100ms to 24h"), "{refused}");
+        }
+    }
+
+    fn refused(flag: &str, value: &str) -> String {
+        Flags::try_parse_from(["test", flag, value]).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_number_out_of_range_and_what_is_none_are_refused_with_the_range() {
+        for (flag, value, told) in [
+            ("--max-connections", "0", "`0` is out of range: write a number from 1 to 1000000"),
+            ("--max-connections", "1000001", "`1000001` is out of range: write a number from 1 to 1000000"),
+            ("--max-headers", "101", "`101` is out of range: write a number from 8 to 100"),
+            ("--max-headers", "99999999999999999999", "is out of range: write a number from 8 to 100"),
+            ("--max-headers", "abc", "`abc` is no whole number: write a number from 8 to 100"),
+            ("--max-headers", "1.5", "`1.5` is no whole number: write a number from 8 to 100"),
+        ] {
+            let refused = refused(flag, value);
+            assert!(refused.contains(told), "{refused}");
         }
     }
 }
