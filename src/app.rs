@@ -13,16 +13,24 @@ use std::{fmt::Display, io::Write as _, process::ExitCode};
 /// The process cannot start as it was told to.
 const USAGE: u8 = 2;
 
+#[cfg(not(feature = "kubernetes"))]
+const NO_KUBERNETES: &str = "this build has no Kubernetes support: take one with the feature `kubernetes`, as the image \
+     has, or serve a folder with `paifang standalone DIR`";
+
 /// Runs a command and says how it ended.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     match cli.command {
         #[cfg(feature = "kubernetes")]
         Command::Serve(args) => start(Serving::cluster(*args)),
+        #[cfg(not(feature = "kubernetes"))]
+        Command::Serve { .. } => fail(&NO_KUBERNETES),
         Command::Standalone(args) => start(Serving::folder(*args)),
         Command::Demo(args) => start(Serving::demo(*args)),
         #[cfg(feature = "kubernetes")]
         Command::Check(args) if args.in_cluster => tool(|out| preflight(&args, out)),
+        #[cfg(not(feature = "kubernetes"))]
+        Command::Check(args) if args.in_cluster => fail(&NO_KUBERNETES),
         Command::Check(args) => tool(|out| check::run(&args, out)),
         Command::Explain(args) => tool(|out| explain::run(&args, out)),
         Command::Crds => tool(|out| crds(out).map(|()| 0)),

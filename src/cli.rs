@@ -31,13 +31,25 @@ pub enum Command {
     #[cfg(feature = "kubernetes")]
     #[command(args_override_self = true)]
     Serve(Box<args::ServeArgs>),
+    /// Serve the routes of a Kubernetes cluster: not in this build.
+    #[cfg(not(feature = "kubernetes"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        /// Whatever is given.
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Serve the routes in a folder of YAML files, without a cluster.
     #[command(args_override_self = true)]
     Standalone(Box<StandaloneArgs>),
     /// Serve the quickstart, with three echo endpoints built in.
     #[command(args_override_self = true)]
     Demo(Box<DemoArgs>),
-    /// Say what is wrong with files, or with the cluster's set-up, without serving.
+    #[cfg_attr(
+        feature = "kubernetes",
+        doc = "Say what is wrong with files, or with the cluster's set-up, without serving."
+    )]
+    #[cfg_attr(not(feature = "kubernetes"), doc = "Say what is wrong with files, without serving.")]
     Check(CheckArgs),
     /// Say which rule takes a request, and why the others do not.
     Explain(ExplainArgs),

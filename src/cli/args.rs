@@ -157,8 +157,7 @@ pub struct LocalArgs {
 #[derive(Clone, Debug, Args)]
 pub struct CheckArgs {
     /// Files and folders to check.
-    #[cfg_attr(feature = "kubernetes", arg(required_unless_present = "in_cluster"))]
-    #[cfg_attr(not(feature = "kubernetes"), arg(required = true))]
+    #[arg(required_unless_present = "in_cluster")]
     pub paths: Vec<PathBuf>,
     /// The form of the output.
     #[arg(short, long, value_enum, default_value_t)]
@@ -175,8 +174,7 @@ pub struct CheckArgs {
     )]
     pub controller_name: String,
     /// Check the cluster that this pod runs in: the API, the CRD and the rights.
-    #[cfg(feature = "kubernetes")]
-    #[arg(long, conflicts_with = "paths")]
+    #[arg(long, conflicts_with = "paths", hide = !cfg!(feature = "kubernetes"))]
     pub in_cluster: bool,
     #[cfg(feature = "kubernetes")]
     #[command(flatten)]

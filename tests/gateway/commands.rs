@@ -96,3 +96,16 @@ fn an_empty_variable_counts_as_unset() {
         assert!(said.starts_with("paifang: /nonexist: cannot be read: "), "{variable}: {said}");
     }
 }
+
+#[cfg(not(feature = "kubernetes"))]
+#[test]
+fn a_build_without_kubernetes_says_so() {
+    for args in [&["serve"][..], &["serve", "--pod-name", "a", "--help"], &["check", "--in-cluster"]] {
+        let (code, said) = run(paifang(args).stdout(Stdio::null()));
+        assert_eq!(code, Some(2), "{args:?}: {said}");
+        assert!(said.starts_with("paifang: this build has no Kubernetes support: "), "{args:?}: {said}");
+    }
+    let output = paifang(&["check", "--help"]).output().expect("the binary must start");
+    let help = String::from_utf8_lossy(&output.stdout);
+    assert!(!help.contains("cluster"), "{help}");
+}
