@@ -204,7 +204,8 @@ fn start_engine(
     let (published, newest) = watch::channel::<Option<Published>>(None);
     let (endpoint_epoch, endpoint_changes) = watch::channel(0);
     let listeners = bound.iter().map(|bound| Listener { address: bound.address, ..bound.listener.clone() }).collect();
-    let controller = Controller::new(serving.context(listeners), tables, published, endpoint_epoch);
+    let routes = Arc::clone(&metrics.routes);
+    let controller = Controller::new(serving.context(listeners), tables, routes, published, endpoint_epoch);
     let settler = Settler {
         published: newest.clone(),
         endpoint_epoch: endpoint_changes.clone(),
@@ -212,7 +213,6 @@ fn start_engine(
         reports: control.reports,
         readiness: readiness.clone(),
         metrics: metrics.control.clone(),
-        routes: Arc::clone(&metrics.routes),
     };
     let engine = Engine::start(serving.engine_settings(), metrics, &tls, bound, subscribers, &endpoint_changes);
     tokio::spawn(controller.run(control.changes, control.synced));

@@ -4,6 +4,9 @@
 //! hold-off and then shares one table. Endpoints take the short road and never wait. Nothing is
 //! published before every source has told all that it has.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     cache::{Cache, Effect},
     change::Change,
@@ -13,6 +16,7 @@ use super::{
 };
 use crate::{
     live::{cell::EndpointCell, generation::Generation},
+    metrics::routes::Routes,
     model::snapshot::Snapshot,
     table::{Table, swap::Publisher},
 };
@@ -53,6 +57,8 @@ pub struct Controller {
     context: Context,
     ticket_keys: TicketKeys,
     tables: Publisher<Generation>,
+    /// Gives each generation the counts of its routes.
+    routes: Arc<Routes>,
     /// Told of each table, newest wins.
     published: watch::Sender<Option<Published>>,
     /// Told whenever endpoints have changed, so that pools let go of those that are gone.
@@ -71,6 +77,7 @@ impl Controller {
     pub fn new(
         context: Context,
         tables: Publisher<Generation>,
+        routes: Arc<Routes>,
         published: watch::Sender<Option<Published>>,
         endpoint_epoch: watch::Sender<u64>,
     ) -> Self {
@@ -80,6 +87,7 @@ impl Controller {
             context,
             ticket_keys: TicketKeys::default(),
             tables,
+            routes,
             published,
             endpoint_epoch,
             pending: Effect::default(),
@@ -171,7 +179,8 @@ impl Controller {
         let cells: Arc<[_]> = self.endpoints.cells(&self.cache, &snapshot.upstreams).into();
         self.endpoints_changed();
         let table = Table::build(snapshot.entries.clone());
-        let generation = Generation { snapshot: Arc::clone(&snapshot), table, cells: cells.to_vec() };
+        let stats = self.routes.of(snapshot.rules.iter().map(|rule| &rule.origin.object));
+        let generation = Generation { snapshot: Arc::clone(&snapshot), table, cells: cells.to_vec(), stats };
         let number = self.tables.publish(generation);
         let since = self.since.take().unwrap_or_else(Instant::now);
         self.published.send_replace(Some(Published {

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     lifecycle::Readiness,
     live::cell::EndpointCell,
-    metrics::{ControlMetrics, routes::Routes},
+    metrics::ControlMetrics,
     model::{
         condition::ConditionType,
         diagnostic::{Diagnostic, Kind, Severity},
@@ -19,7 +19,7 @@ use crate::{
     table::swap::{Acknowledgements, Closed},
 };
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::BTreeSet,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -43,8 +43,6 @@ pub struct Settler {
     pub readiness: Readiness,
     /// Counters of the control path.
     pub metrics: ControlMetrics,
-    /// Counters of routes: those of routes that are gone are dropped.
-    pub routes: Arc<Routes>,
 }
 
 impl Settler {
@@ -78,7 +76,7 @@ impl Settler {
             self.metrics.generation.set(number);
             self.metrics.apply_duration.observe(published.since.elapsed().as_secs_f64());
             self.metrics.last_success.set(now());
-            self.count(&published.translation, &reports);
+            self.count(&reports);
             self.note_expiries(&published.snapshot);
             log_new(&published.translation, known);
             self.readiness.done(TABLE);
@@ -97,7 +95,7 @@ impl Settler {
         }
     }
 
-    fn count(&self, translation: &Translation, reports: &[ObjectReport]) {
+    fn count(&self, reports: &[ObjectReport]) {
         for kind in [Kind::GatewayRoute, Kind::Ingress] {
             let of_kind = || reports.iter().filter(|report| report.object.kind == kind);
             let accepted = of_kind().filter(|report| report.conditions.iter().all(holds)).count();
@@ -107,8 +105,6 @@ impl Settler {
                 self.metrics.objects.with_label_values(&[kind.as_str(), state]).set(count);
             }
         }
-        let known: HashSet<_> = translation.outcomes.iter().map(|outcome| &outcome.object).collect();
-        self.routes.keep(|route| known.contains(route));
     }
 }
 

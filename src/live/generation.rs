@@ -1,6 +1,6 @@
 //! A snapshot made ready to serve: what is published to the cores.
 
-use super::cell::EndpointCell;
+use super::{cell::EndpointCell, route_stats::RouteStats};
 use crate::{
     model::snapshot::{RuleId, Snapshot},
     table::Table,
@@ -16,4 +16,6 @@ pub struct Generation {
     pub table: Table<RuleId>,
     /// The endpoints of the snapshot's upstreams, in the same order.
     pub cells: Vec<Arc<EndpointCell>>,
+    /// The counts of the routes that the snapshot's rules are of, in the order of the rules.
+    pub stats: Vec<Arc<RouteStats>>,
 }

@@ -11,7 +11,7 @@ use prometheus::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 const NAME: &str = "paifang_http_requests_total";
@@ -20,14 +20,17 @@ const LABELS: [&str; 4] = ["route", "namespace", "code", "method"];
 /// The label of everything beyond the bound on series.
 const OTHER: &str = "_other";
 
-/// The counts of all routes. A route that comes back finds its counts again.
+/// The counts of all routes, for as long as a generation or a request holds them.
+///
+/// Nobody says which routes are gone: while a newer table is on its way an older one may still be
+/// in use, and either counts. A series ends when its last holder is dropped.
 #[derive(Debug)]
 pub struct Routes {
     cores: usize,
     most_series: usize,
     /// Requests that no rule took.
     unrouted: Arc<RouteStats>,
-    by_route: Mutex<BTreeMap<ObjectRef, Arc<RouteStats>>>,
+    by_route: Mutex<BTreeMap<ObjectRef, Weak<RouteStats>>>,
 }
 
 impl Routes {
@@ -43,22 +46,33 @@ impl Routes {
         Arc::clone(&self.unrouted)
     }
 
-    /// The counts of a route. Called when a table is installed, never for a request.
+    /// The counts of some routes, in their order: those that somebody holds already, else new
+    /// ones. Called once for each generation, never for a request.
     #[must_use]
-    pub fn of(&self, route: &ObjectRef) -> Arc<RouteStats> {
-        let mut routes = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(routes.entry(route.clone()).or_insert_with(|| Arc::new(RouteStats::new(self.cores))))
+    pub fn of<'a>(&self, routes: impl IntoIterator<Item = &'a ObjectRef>) -> Vec<Arc<RouteStats>> {
+        let mut known = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, stats| stats.strong_count() > 0);
+        routes.into_iter().map(|route| self.find(&mut known, route)).collect()
     }
 
-    /// Forgets the routes that are gone, so that their series end.
-    pub fn keep(&self, known: impl Fn(&ObjectRef) -> bool) {
-        self.by_route.lock().unwrap_or_else(PoisonError::into_inner).retain(|route, _| known(route));
+    fn find(&self, known: &mut BTreeMap<ObjectRef, Weak<RouteStats>>, route: &ObjectRef) -> Arc<RouteStats> {
+        if let Some(stats) = known.get(route).and_then(Weak::upgrade) {
+            return stats;
+        }
+        let stats = Arc::new(RouteStats::new(self.cores));
+        known.insert(route.clone(), Arc::downgrade(&stats));
+        stats
+    }
+
+    fn held(&self) -> Vec<(ObjectRef, Arc<RouteStats>)> {
+        let routes = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.iter().filter_map(|(route, stats)| Some((route.clone(), stats.upgrade()?))).collect()
     }
 
     fn metrics(&self) -> Vec<proto::Metric> {
         let mut metrics = Vec::new();
         let mut rest = BTreeMap::new();
-        let routes = self.by_route.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let routes = self.held();
         let named = routes.iter().map(|(route, stats)| (&*route.name, &*route.namespace, stats));
         for (name, namespace, stats) in std::iter::once(("", "", &self.unrouted)).chain(named) {
             let mut counts = BTreeMap::new();
@@ -126,7 +140,7 @@ mod tests {
     #[test]
     fn counts_of_all_cores_add_up() {
         let routes = Routes::new(2, 100);
-        let stats = routes.of(&route("a"));
+        let stats = &routes.of([&route("a")])[0];
         for core in [0, 1, 1] {
             stats.count(core, &Method::GET, StatusCode::OK);
         }
@@ -138,19 +152,25 @@ mod tests {
     #[test]
     fn series_are_bounded_and_sums_stay_right() {
         let routes = Routes::new(1, 3);
-        for name in ["a", "b", "c", "d", "e"] {
-            routes.of(&route(name)).count(0, &Method::GET, StatusCode::OK);
-        }
+        let stats = routes.of(&["a", "b", "c", "d", "e"].map(route));
+        stats.iter().for_each(|stats| stats.count(0, &Method::GET, StatusCode::OK));
         let series = series(&routes);
         assert_eq!(series.len(), 4);
         assert_eq!(series.last().unwrap(), &("200 GET _other _other".to_owned(), 2.0));
     }
 
     #[test]
-    fn a_route_that_is_gone_has_no_series() {
+    fn a_series_ends_with_the_last_table_that_has_its_route() {
         let routes = Routes::new(1, 10);
-        routes.of(&route("a")).count(0, &Method::GET, StatusCode::OK);
-        routes.keep(|known| &*known.name != "a");
-        assert!(series(&routes).is_empty());
+        let older = routes.of(&[route("a"), route("b")]);
+        let newer = routes.of(&[route("b"), route("c")]);
+        older.iter().chain(&newer).for_each(|stats| stats.count(0, &Method::GET, StatusCode::OK));
+        let expected =
+            [("a", 1.0), ("b", 2.0), ("c", 1.0)].map(|(name, count)| (format!("200 GET shop {name}"), count));
+        assert_eq!(series(&routes), expected);
+        drop(older);
+        assert_eq!(series(&routes), expected[1..]);
+        drop(routes.of(&[]));
+        assert_eq!(routes.by_route.lock().unwrap().len(), 2, "what nobody holds is forgotten");
     }
 }

@@ -7,7 +7,8 @@ use super::{
     access_log::LogBuffer, clock::Alarm, clock::Clock, context::Ids, installed::Installed, upstream::pool::Pools,
 };
 use crate::{
-    metrics::{CoreMetrics, routes::Routes},
+    live::route_stats::RouteStats,
+    metrics::CoreMetrics,
     settings::{Limits, TrustedProxies},
 };
 use std::{
@@ -39,8 +40,8 @@ pub struct CoreSettings {
     pub limits: Arc<Limits>,
     /// Peers whose forwarded headers are believed.
     pub trusted: Arc<TrustedProxies>,
-    /// Counters of all routes.
-    pub routes: Arc<Routes>,
+    /// The counts of requests that no rule took.
+    pub unrouted: Arc<RouteStats>,
 }
 
 /// One core.
@@ -71,7 +72,7 @@ impl Core {
         cores: usize,
     ) -> Rc<Self> {
         let clock = Rc::new(Clock::new());
-        let table = RefCell::new(Rc::new(Installed::empty(&settings.routes)));
+        let table = RefCell::new(Rc::new(Installed::empty(Arc::clone(&settings.unrouted))));
         Rc::new(Self {
             index,
             pools: Pools::new(cores, &clock),

@@ -71,7 +71,7 @@ impl Engine {
         let core_settings = CoreSettings {
             limits: Arc::new(settings.limits),
             trusted: Arc::new(settings.trusted),
-            routes: Arc::clone(&metrics.routes),
+            unrouted: metrics.routes.unrouted(),
         };
         let count = tables.len();
         let (mut cores, mut inboxes) = (Vec::new(), Vec::new());

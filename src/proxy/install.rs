@@ -12,7 +12,7 @@ pub(crate) async fn run(core: Rc<Core>, tls: Option<Arc<Tls>>, mut published: Su
         if let Some(tls) = &tls {
             tls.install(&generation.value.snapshot);
         }
-        core.install(Installed::new(generation, &core.settings.routes));
+        core.install(Installed::new(generation, Arc::clone(&core.settings.unrouted)));
         published.acknowledge(number);
     }
 }

@@ -1,26 +1,23 @@
-//! What one core serves: a generation with this core's handles on its counters.
+//! What one core serves: a generation, and the counts of what it does not route.
 
 use crate::{
     live::{cell::EndpointCell, generation::Generation, route_stats::RouteStats},
-    metrics::routes::Routes,
     model::{rule::Rule, snapshot::RuleId, target::UpstreamId, upstream::Upstream},
     table::swap::Numbered,
 };
 use std::sync::Arc;
 
-/// A generation with this core's handles on its counters.
+/// A generation, and the counts of what it does not route.
 #[derive(Debug)]
 pub(crate) struct Installed {
     generation: Arc<Numbered<Generation>>,
-    stats: Vec<Arc<RouteStats>>,
     unrouted: Arc<RouteStats>,
 }
 
 impl Installed {
     /// What a core serves before the first table: nothing.
-    pub(crate) fn empty(routes: &Routes) -> Self {
-        let generation = Arc::new(Numbered { number: 0, value: Generation::default() });
-        Self { generation, stats: Vec::new(), unrouted: routes.unrouted() }
+    pub(crate) fn empty(unrouted: Arc<RouteStats>) -> Self {
+        Self { generation: Arc::new(Numbered { number: 0, value: Generation::default() }), unrouted }
     }
 
     /// Whether no table was installed yet.
@@ -28,10 +25,8 @@ impl Installed {
         self.generation.number == 0
     }
 
-    pub(crate) fn new(generation: Arc<Numbered<Generation>>, routes: &Routes) -> Self {
-        let rules = &generation.value.snapshot.rules;
-        let stats = rules.iter().map(|rule| routes.of(&rule.origin.object)).collect();
-        Self { generation, stats, unrouted: routes.unrouted() }
+    pub(crate) const fn new(generation: Arc<Numbered<Generation>>, unrouted: Arc<RouteStats>) -> Self {
+        Self { generation, unrouted }
     }
 
     pub(crate) fn generation(&self) -> &Generation {
@@ -48,6 +43,6 @@ impl Installed {
     }
 
     pub(crate) fn stats(&self, rule: Option<RuleId>) -> &RouteStats {
-        rule.map_or(&self.unrouted, |rule| &self.stats[rule.index()])
+        rule.map_or(&self.unrouted, |rule| &self.generation.value.stats[rule.index()])
     }
 }

@@ -2,10 +2,11 @@
 
 use http::{Method, StatusCode};
 use paifang::{
+    live::route_stats::RouteStats,
     metrics::{Metrics, Reading},
     model::diagnostic::{Kind, ObjectRef},
 };
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 const HEAD: &str = "\
 # Metrics
@@ -53,14 +54,16 @@ fn describe(label: &str, values: &[String]) -> String {
 /// Every metric, each with a sample.
 pub(crate) fn families() -> Vec<Family> {
     let metrics = Metrics::new(1, 10).expect("the names must differ");
-    touch(&metrics);
+    let _held = touch(&metrics);
     parse(&String::from_utf8_lossy(&metrics.text()))
 }
 
-/// Gives a sample to the metrics that have none before something happened.
-fn touch(metrics: &Metrics) {
+/// Gives a sample to the metrics that have none before something happened. That of a route lasts
+/// as long as what is returned.
+fn touch(metrics: &Metrics) -> Vec<Arc<RouteStats>> {
     let route = ObjectRef::new(Kind::GatewayRoute, "default", "route");
-    metrics.routes.of(&route).count(0, &Method::GET, StatusCode::OK);
+    let held = metrics.routes.of([&route]);
+    held[0].count(0, &Method::GET, StatusCode::OK);
     for state in ["accepted", "rejected"] {
         metrics.control.objects.with_label_values(&["GatewayRoute", state]).set(0);
     }
@@ -68,6 +71,7 @@ fn touch(metrics: &Metrics) {
     metrics.control.watch_errors.read(vec![Reading::new("GatewayRoute", || 0)]);
     let results = ["written", "failed", "skipped"].map(|result| Reading::new(result, || 0));
     metrics.control.status_writes.read(results.into());
+    held
 }
 
 fn parse(text: &str) -> Vec<Family> {
