@@ -10,6 +10,7 @@ pub mod cache;
 pub mod compile;
 
 pub mod endpoints;
+mod ports;
 pub mod tickets;
 pub mod translate;
 

@@ -1,7 +1,10 @@
 //! The endpoints of one Service port, joined from its slices.
 
 use crate::{
-    control::cache::{Cache, ServiceName},
+    control::{
+        cache::{Cache, ServiceName},
+        ports::{is_tcp, tcp_ports},
+    },
     model::endpoint::{Conditions, EndpointFacts, EndpointProtocol},
 };
 use k8s_openapi::{
@@ -36,8 +39,7 @@ pub(super) fn endpoints_of(cache: &Cache, (namespace, name): &ServiceName, port:
 
 /// Slices carry the name of the Service's port. A port without a name is the only one.
 fn port_name(service: &Service, number: u16) -> Option<&str> {
-    let ports = service.spec.as_ref()?.ports.as_ref()?;
-    let port = ports.iter().find(|port| port.port == i32::from(number))?;
+    let port = tcp_ports(service).find(|port| port.port == i32::from(number))?;
     Some(port.name.as_deref().unwrap_or_default())
 }
 
@@ -56,7 +58,7 @@ fn collect_slice(slice: &EndpointSlice, port_name: &str, found: &mut BTreeMap<So
 }
 
 fn is_port(port: &EndpointPort, name: &str) -> bool {
-    port.name.as_deref().unwrap_or_default() == name && port.protocol.as_deref().unwrap_or("TCP") == "TCP"
+    port.name.as_deref().unwrap_or_default() == name && is_tcp(port.protocol.as_deref())
 }
 
 fn number(port: &EndpointPort) -> Option<u16> {

@@ -156,3 +156,22 @@ fn a_slice_that_moves_to_another_service_leaves_the_first() {
     let effect = world.cache.apply(Change::Delete(gone));
     assert!(matches!(effect, crate::control::cache::Effect::Endpoints(_)));
 }
+
+#[test]
+fn a_port_number_is_looked_for_among_the_tcp_ports() {
+    let mut cache = cache(
+        &[
+            SERVICE.replace("{name: http, port: 80}", "{name: h3, port: 80, protocol: UDP}, {name: http, port: 80}"),
+            slice("a", "IPv4", "{addresses: [10.0.0.1]}"),
+        ]
+        .join("\n---\n"),
+    );
+    let mut endpoints = Endpoints::default();
+    let cell = endpoints.cell(&port());
+    endpoints.refresh_all(&cache);
+    assert_eq!(addresses(&cell.load().all), ["10.0.0.1:8080"]);
+    let udp = SERVICE.replace("{name: http, port: 80}", "{name: http, port: 80, protocol: UDP}");
+    cache.apply(Change::Upsert(object(&udp)));
+    endpoints.refresh_all(&cache);
+    assert!(cell.load().all.is_empty());
+}

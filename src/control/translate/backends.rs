@@ -5,7 +5,10 @@ use super::{
     references::{self, From, SERVICE, To},
 };
 use crate::{
-    control::cache::Cache,
+    control::{
+        cache::Cache,
+        ports::{all_ports, is_tcp, tcp_ports},
+    },
     model::{condition::Reason, target::ServicePort},
     resource::PortRef,
 };
@@ -89,33 +92,29 @@ fn type_of(service: &Service) -> &str {
 }
 
 fn find_port(service: &Service, wanted: Wanted<'_>) -> Result<u16, Refusal> {
-    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
-    let port = match wanted.port {
-        Some(PortRef::Number(number)) => ports.iter().find(|port| port.port == i32::from(*number)),
-        Some(PortRef::Name(name)) => by_name(ports, name),
-        None => only(ports),
+    let refuse = |reason, message| Refusal::new(Part::Port, reason, message);
+    let Some(port) = pick(tcp_ports(service), wanted.port) else {
+        let Some(other) = pick(all_ports(service).iter(), wanted.port) else {
+            return Err(refuse(Reason::BackendNotFound, missing(all_ports(service), wanted)));
+        };
+        let message = format!("port {} of Service `{}` is not a TCP port", other.port, wanted.service);
+        return Err(refuse(Reason::UnsupportedProtocol, message));
     };
-    let not_found = |reason, message| Refusal::new(Part::Port, reason, message);
-    let port = port.ok_or_else(|| not_found(Reason::BackendNotFound, missing(ports, wanted)))?;
-    if port.protocol.as_deref().unwrap_or("TCP") != "TCP" {
-        let message = format!("port {} of Service `{}` is not a TCP port", port.port, wanted.service);
-        return Err(not_found(Reason::UnsupportedProtocol, message));
-    }
     u16::try_from(port.port).map_err(|_| {
-        not_found(Reason::BackendNotFound, format!("port {} of Service `{}` is no port", port.port, wanted.service))
+        refuse(Reason::BackendNotFound, format!("port {} of Service `{}` is no port", port.port, wanted.service))
     })
 }
 
-/// A name that is a number in quotes is meant as the number.
-fn by_name<'a>(ports: &'a [Port], name: &str) -> Option<&'a Port> {
-    let number = name.parse().ok();
-    ports.iter().find(|port| port.name.as_deref() == Some(name) || Some(port.port) == number)
-}
-
-fn only(ports: &[Port]) -> Option<&Port> {
-    match ports {
-        [port] => Some(port),
-        _ => None,
+/// The port that is meant; where none is named, the only one. A name that is a number in quotes is
+/// meant as the number.
+fn pick<'a>(mut ports: impl Iterator<Item = &'a Port>, wanted: Option<&PortRef>) -> Option<&'a Port> {
+    match wanted {
+        Some(PortRef::Number(number)) => ports.find(|port| port.port == i32::from(*number)),
+        Some(PortRef::Name(name)) => {
+            let number = name.parse().ok();
+            ports.find(|port| port.name.as_ref() == Some(name) || Some(port.port) == number)
+        }
+        None => ports.next().filter(|_| ports.next().is_none()),
     }
 }
 
@@ -125,14 +124,19 @@ fn missing(ports: &[Port], wanted: Wanted<'_>) -> String {
     match wanted.port {
         Some(port) => format!("Service `{}` has no port `{port}`: {has}", wanted.service),
         None => {
-            format!("Service `{}` does not have exactly one port, so name the one that is meant: {has}", wanted.service)
+            format!(
+                "Service `{}` does not have exactly one TCP port, so name the one that is meant: {has}",
+                wanted.service
+            )
         }
     }
 }
 
 fn describe(port: &Port) -> String {
+    let protocol = port.protocol.as_deref().filter(|protocol| !is_tcp(Some(protocol)));
+    let protocol = protocol.map(|protocol| format!("/{protocol}")).unwrap_or_default();
     match &port.name {
-        Some(name) => format!("{} ({name})", port.port),
-        None => port.port.to_string(),
+        Some(name) => format!("{}{protocol} ({name})", port.port),
+        None => format!("{}{protocol}", port.port),
     }
 }

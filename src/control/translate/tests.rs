@@ -259,3 +259,24 @@ fn a_bad_host_never_becomes_every_host() {
     )));
     assert_eq!(translation.snapshot.entries[0].host, HostPattern::Exact("b.com".into()));
 }
+
+#[test]
+fn ports_of_other_protocols_do_not_stand_in_the_way_of_tcp() {
+    let backends = |ports: &str, named: &str| {
+        let service = SERVICE.replace("{port: 80}", ports);
+        let rule = format!("rules: [{{backends: [{{service: web{named}}}]}}]");
+        let translation = run(&cache(&format!("{service}\n---\n{}", route("a", 1, &rule))));
+        let reasons: Vec<_> = translation.diagnostics.iter().map(|diagnostic| diagnostic.reason).collect();
+        (translation.snapshot.upstreams.iter().map(|upstream| upstream.port.port).collect::<Vec<_>>(), reasons)
+    };
+    let both = "{name: h3, port: 443, protocol: UDP}, {name: https, port: 443}";
+    for named in ["", ", port: 443", ", port: https", ", port: '443'"] {
+        assert_eq!(backends(both, named), (vec![443], vec![]), "{named}");
+    }
+    let dns = "{name: dns, port: 53, protocol: UDP}";
+    for named in ["", ", port: 53", ", port: dns"] {
+        assert_eq!(backends(dns, named), (vec![], vec![Reason::UnsupportedProtocol]), "{named}");
+    }
+    let two = "{name: a, port: 1}, {name: b, port: 2}";
+    assert_eq!(backends(two, ""), (vec![], vec![Reason::BackendNotFound]));
+}
