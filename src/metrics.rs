@@ -27,6 +27,14 @@ pub enum Protection {
     HandshakeTimeout,
     /// A connection that was idle for too long.
     IdleTimeout,
+    /// A request body that paused for too long, or came too slowly.
+    BodyTimeout,
+    /// A client that did not take what it was sent.
+    WriteTimeout,
+    /// An endpoint that stopped sending within its answer.
+    StreamIdleTimeout,
+    /// A tunnel through which nothing passed for too long.
+    TunnelIdleTimeout,
     /// A request that was refused before it was routed.
     Admission,
     /// A log line that was dropped because the writer could not keep up.
@@ -40,12 +48,16 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 10] = [
+    const ALL: [(Self, &'static str); 14] = [
         (Self::Connections, "connections"),
         (Self::Descriptors, "descriptors"),
         (Self::HeadTimeout, "head_timeout"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::IdleTimeout, "idle_timeout"),
+        (Self::BodyTimeout, "body_timeout"),
+        (Self::WriteTimeout, "write_timeout"),
+        (Self::StreamIdleTimeout, "stream_idle_timeout"),
+        (Self::TunnelIdleTimeout, "tunnel_idle_timeout"),
         (Self::Admission, "admission"),
         (Self::AccessLog, "access_log"),
         (Self::EndpointLimit, "endpoint_limit"),

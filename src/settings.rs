@@ -26,8 +26,19 @@ pub struct Limits {
     pub head_timeout: Duration,
     /// How long a client may pause within a request body. Beyond: 408. Default 30 s.
     pub body_timeout: Duration,
+    /// Least bytes per second of a request body, after a grace of 10 s of waiting for it; 0 for
+    /// none. Below: 408. Default 240.
+    pub body_rate: u64,
     /// How long a connection may idle between requests. Default 60 s.
     pub idle_timeout: Duration,
+    /// How long a client may take nothing of what it is sent; less than 1 KiB counts as nothing.
+    /// Beyond: closed. Default 30 s.
+    pub write_timeout: Duration,
+    /// How long a response body may stand still, `None` for no limit. Beyond: broken off. Default 5
+    /// min.
+    pub stream_idle_timeout: Option<Duration>,
+    /// How long nothing may pass through a tunnel, `None` for no limit. Beyond: closed. Default 1 h.
+    pub tunnel_idle_timeout: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -42,7 +53,11 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
+            body_rate: 240,
             idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            stream_idle_timeout: Some(Duration::from_secs(5 * 60)),
+            tunnel_idle_timeout: Some(Duration::from_secs(60 * 60)),
         }
     }
 }

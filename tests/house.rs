@@ -40,7 +40,7 @@ const STAGES: [&str; 11] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 14] = [
+const SHARED: [&str; 15] = [
     "access_log",
     "activity",
     "body",
@@ -52,6 +52,7 @@ const SHARED: [&str; 14] = [
     "fields",
     "install",
     "installed",
+    "pace",
     "peer",
     "permit",
     "request_body",

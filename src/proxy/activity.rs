@@ -7,6 +7,7 @@ use std::{cell::Cell, rc::Rc};
 pub(crate) struct Activity {
     running: Cell<u32>,
     begun: Cell<u64>,
+    stalled: Cell<bool>,
 }
 
 /// A request that has not ended. Dropping it ends it.
@@ -29,6 +30,18 @@ impl Activity {
     /// How many requests there have been.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.get()
+    }
+
+    /// The connection ends because its client takes nothing.
+    pub(crate) fn stall(&self) {
+        self.stalled.set(true);
+    }
+}
+
+impl Busy {
+    /// Whether the request ends because its client takes nothing.
+    pub(crate) fn client_has_stalled(&self) -> bool {
+        self.0.stalled.get()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
-use super::{activity::Busy, error::BodyError, exchange::Exchange, upstream::pool::Lease};
+use super::{activity::Busy, error::BodyError, exchange::Exchange, pace::Pace, upstream::pool::Lease};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -17,6 +17,7 @@ pub(crate) struct Body {
     exchange: Option<Exchange>,
     /// Keeps the connection from counting as idle.
     busy: Option<Busy>,
+    pace: Option<Pace>,
 }
 
 #[derive(Debug)]
@@ -32,17 +33,17 @@ enum Source {
 impl Body {
     /// Nothing.
     pub(crate) const fn empty() -> Self {
-        Self { source: Source::Whole(None), exchange: None, busy: None }
+        Self { source: Source::Whole(None), exchange: None, busy: None, pace: None }
     }
 
     /// These bytes.
     pub(crate) const fn full(bytes: Bytes) -> Self {
-        Self { source: Source::Whole(Some(bytes)), exchange: None, busy: None }
+        Self { source: Source::Whole(Some(bytes)), exchange: None, busy: None, pace: None }
     }
 
     /// What an endpoint sends. The connection goes back to its pool when the body has ended.
     pub(crate) const fn upstream(incoming: Incoming, lease: Lease) -> Self {
-        Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None, busy: None }
+        Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None, busy: None, pace: None }
     }
 
     /// Settles these accounts when the body has ended.
@@ -50,27 +51,44 @@ impl Body {
         self.exchange = Some(exchange);
     }
 
-    /// Keeps the request going until the body has ended.
-    pub(crate) fn hold(&mut self, busy: Busy) {
+    /// Keeps the request going until the body has ended, at this pace.
+    pub(crate) fn hold(&mut self, busy: Busy, pace: Pace) {
         self.busy = Some(busy);
+        self.pace = Some(pace);
     }
 
     fn send(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        if let Some(pace) = &mut self.pace {
+            pace.sent();
+        }
         if let Some(exchange) = &mut self.exchange {
             exchange.sent(frame.data_ref().map_or(0, Bytes::len));
         }
         frame
     }
 
-    /// The endpoint's connection has broken: by itself, or with the request's body.
-    fn broke(&mut self) -> BodyError {
+    fn wait(&mut self, context: &Context<'_>) -> Result<(), BodyError> {
+        let Some(pace) = &mut self.pace else { return Ok(()) };
+        let request = self.exchange.as_ref().and_then(Exchange::request_moved);
+        pace.wait(request, context)
+    }
+
+    /// Nothing more will come, and no connection goes back.
+    fn break_off(&mut self, error: BodyError) -> BodyError {
         if let Source::Upstream { lease, .. } = &mut self.source {
             *lease = None;
         }
-        let Some(exchange) = &mut self.exchange else { return BodyError::EndpointBroken };
-        let error = exchange.fate_of_request().unwrap_or(BodyError::EndpointBroken);
-        exchange.broke(error);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.broke(error);
+        }
         error
+    }
+
+    /// Why a body that has not ended is dropped.
+    fn dropped(&self) -> BodyError {
+        let stalled = self.busy.as_ref().is_some_and(Busy::client_has_stalled)
+            || self.pace.as_ref().is_some_and(Pace::client_has_stalled);
+        if stalled { BodyError::ClientStalled } else { BodyError::ClientGone }
     }
 }
 
@@ -85,9 +103,21 @@ impl HttpBody for Body {
         let this = &mut *self;
         let frame = match &mut this.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(this.send(Frame::data(bytes))))),
-            Source::Upstream { incoming, lease } => ready!(poll_upstream(incoming, lease, context)),
+            Source::Upstream { incoming, lease } => poll_upstream(incoming, lease, context),
         };
-        Poll::Ready(frame.map(|frame| frame.map(|frame| this.send(frame)).map_err(|_| this.broke())))
+        let Poll::Ready(frame) = frame else {
+            return match this.wait(context) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Some(Err(this.break_off(error)))),
+            };
+        };
+        Poll::Ready(frame.map(|frame| match frame {
+            Ok(frame) => Ok(this.send(frame)),
+            Err(_) => {
+                let error = this.exchange.as_ref().map_or(BodyError::EndpointBroken, Exchange::broken_by);
+                Err(this.break_off(error))
+            }
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -122,12 +152,13 @@ fn poll_upstream(
 impl Drop for Body {
     fn drop(&mut self) {
         let Source::Upstream { incoming, lease } = &mut self.source else { return };
-        let Some(lease) = lease.take() else { return };
         // hyper does not ask again once it knows that nothing is left.
-        if incoming.is_end_stream() {
+        if incoming.is_end_stream()
+            && let Some(lease) = lease.take()
+        {
             lease.release();
-        } else if let Some(exchange) = &mut self.exchange {
-            exchange.broke(BodyError::ClientGone);
+        } else if lease.is_some() {
+            self.break_off(self.dropped());
         }
     }
 }

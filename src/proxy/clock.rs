@@ -139,6 +139,22 @@ impl Clock {
     pub(crate) fn is_past(&self, deadline: Deadline) -> bool {
         deadline.0 <= self.now.get()
     }
+
+    /// Sets an alarm to ring a time after an earlier tick; false when that is over already.
+    pub(crate) fn set_since(&self, alarm: &Rc<Alarm>, tick: u64, after: Duration) -> bool {
+        let left = after.checked_sub(self.since(tick));
+        left.inspect(|left| self.set(alarm, *left)).is_some_and(|left| !left.is_zero())
+    }
+
+    /// How long ago a tick was.
+    pub(crate) fn since(&self, tick: u64) -> Duration {
+        length(self.now.get() - tick)
+    }
+}
+
+/// The length of so many ticks.
+pub(crate) fn length(ticks: u64) -> Duration {
+    TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
 }
 
 fn slot(tick: u64) -> usize {

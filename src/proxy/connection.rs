@@ -7,6 +7,7 @@ use super::{
     core::{Core, Registration},
     dispatch::dispatch,
     error::Failure,
+    pace::Pace,
     peer::Peer,
     reply::reply,
 };
@@ -14,8 +15,8 @@ use crate::{metrics::Protection, model::rule::ErrorStyle};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::TokioIo;
-use std::{convert::Infallible, future::Future, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -23,10 +24,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 mod counted;
+mod streams;
 mod watch;
 
-use counted::Counted;
-use watch::drive;
+use counted::{Counted, Traffic};
+use streams::Streams;
+use watch::{Watched, drive};
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -37,50 +40,59 @@ pub(crate) async fn serve(
 ) {
     let place = core.register(true);
     let peer = Rc::new(Peer::new(address, tls.is_some(), &core.settings.trusted));
-    let Some(config) = tls else { return http1(&core, &place, peer, stream).await };
+    let (stream, traffic) = Counted::new(stream);
+    let Some(config) = tls else { return http1(&core, &place, peer, stream, &traffic).await };
     let accepting = TlsAcceptor::from(config).accept(stream);
     core.clock.set(place.alarm(), core.limits().handshake_timeout);
     match race(&core.clock, place.alarm(), accepting).await {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(&core, &place, peer, stream).await,
-        Ok(Ok(stream)) => http1(&core, &place, peer, stream).await,
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            http2(&core, &place, peer, stream, &traffic).await;
+        }
+        Ok(Ok(stream)) => http1(&core, &place, peer, stream, &traffic).await,
         // rustls has told the client with an alert.
         Ok(Err(_)) => {}
         Err(TimeIsUp) => core.metrics.protect(Protection::HandshakeTimeout),
     }
 }
 
-async fn http1<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S)
+async fn http1<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S, traffic: &Traffic)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (io, read) = Counted::new(TokioIo::new(stream));
     let activity = Rc::new(Activity::default());
-    let service = service_fn(|request| respond(core, &peer, &activity, request));
+    let service = service_fn(|request| respond(core, &peer, &activity, Pace::new(core, None), request));
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let connection = conn::http1::Builder::new()
         .header_read_timeout(None)
         .max_headers(core.limits().headers + 156)
-        .serve_connection(io, service)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    drive(core, place, &activity, Some(&read), connection).await;
+    drive(Watched { core, place, activity: &activity, traffic, heads: true }, connection).await;
 }
 
-async fn http2<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S)
+async fn http2<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S, traffic: &Traffic)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let activity = Rc::new(Activity::default());
-    let (owned_core, owned_activity) = (Rc::clone(core), Rc::clone(&activity));
+    let streams = Streams::new(core, traffic);
+    let (owned_core, owned_activity, owned_streams) = (Rc::clone(core), Rc::clone(&activity), streams.clone());
     let service = service_fn(move |request| {
         let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&peer), Rc::clone(&owned_activity));
-        async move { respond(&core, &peer, &activity, request).await }
+        let pace = Pace::new(&core, Some(owned_streams.begin()));
+        async move { respond(&core, &peer, &activity, pace, request).await }
     });
     let header_list = u32::try_from(core.limits().header_bytes).unwrap_or(u32::MAX).saturating_add(16 * 1024);
-    let connection = conn::http2::Builder::new(LocalExecutor)
+    // A client that is gone without a word answers no PING.
+    let patience = core.limits().write_timeout;
+    let connection = conn::http2::Builder::new(streams)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(patience)
+        .keep_alive_timeout(patience)
         .max_concurrent_streams(core.limits().streams)
         .max_header_list_size(header_list)
         .serve_connection(TokioIo::new(stream), service);
-    drive(core, place, &activity, None, connection).await;
+    drive(Watched { core, place, activity: &activity, traffic, heads: false }, connection).await;
 }
 
 /// Answers a request; a panic costs this one alone.
@@ -88,6 +100,7 @@ async fn respond(
     core: &Rc<Core>,
     peer: &Rc<Peer>,
     activity: &Rc<Activity>,
+    pace: Pace,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let busy = activity.begin();
@@ -98,16 +111,6 @@ async fn respond(
         reply(&Failure::Misconfigured, ErrorStyle::default())
     });
     // The request lasts until its response has ended, however long that streams.
-    response.body_mut().hold(busy);
+    response.body_mut().hold(busy, pace);
     Ok(response)
-}
-
-/// Runs HTTP/2 streams on the connection's own core.
-#[derive(Clone, Copy, Debug)]
-struct LocalExecutor;
-
-impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
 }

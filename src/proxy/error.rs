@@ -87,12 +87,14 @@ impl Failure {
 pub(crate) enum BodyError {
     /// A request has more bytes than the limit.
     TooLarge,
-    /// The client stopped sending.
+    /// The client stopped sending, or taking what it is sent.
     ClientStalled,
     /// The client went away, or broke off what it sent.
     ClientGone,
     /// The endpoint broke off its answer.
     EndpointBroken,
+    /// The endpoint stopped sending.
+    EndpointStalled,
 }
 
 impl BodyError {
@@ -103,6 +105,7 @@ impl BodyError {
             Self::ClientStalled => "client_stalled",
             Self::ClientGone => "client_closed",
             Self::EndpointBroken => "endpoint_broken",
+            Self::EndpointStalled => "endpoint_stalled",
         }
     }
 }

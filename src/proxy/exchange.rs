@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     live::moment::Moment,
+    metrics::Protection,
     model::{rule::Rule, snapshot::RuleId},
 };
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
@@ -113,6 +114,9 @@ impl Exchange {
     }
 
     pub(crate) fn failed(&mut self, failure: &Failure) {
+        if matches!(failure, Failure::BodyStalled) {
+            self.core.metrics.protect(Protection::BodyTimeout);
+        }
         self.note(failure.reason());
     }
 
@@ -137,9 +141,18 @@ impl Exchange {
         }
     }
 
-    /// Why the request's body ended before its time, if it did.
-    pub(crate) fn fate_of_request(&self) -> Option<BodyError> {
-        self.body.as_ref().and_then(|body| body.fate())
+    /// Who broke the endpoint's connection: itself, or the client with the rest of its request.
+    pub(crate) fn broken_by(&self) -> BodyError {
+        let fate = self.body.as_ref().and_then(|body| body.fate());
+        if fate == Some(BodyError::ClientStalled) {
+            self.core.metrics.protect(Protection::BodyTimeout);
+        }
+        fate.unwrap_or(BodyError::EndpointBroken)
+    }
+
+    /// The tick at which the request's body last moved, if it has one.
+    pub(crate) fn request_moved(&self) -> Option<u64> {
+        self.body.as_ref().map(|body| body.moved())
     }
 
     fn unanswered(&mut self) {

@@ -2,9 +2,10 @@
 //! size and pauses.
 
 use super::{
-    clock::{Alarm, Clock},
+    clock::{Alarm, Clock, length},
     error::BodyError,
 };
+use crate::settings::Limits;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -16,6 +17,9 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+
+/// How long a client may send less than the least rate, unless the limit on pauses is shorter.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A request body on its way to the endpoint, measured against the limits.
 pub(crate) struct RequestBody {
@@ -30,6 +34,10 @@ struct Guard {
     pause: Duration,
     left: u64,
     waiting: bool,
+    /// When the wait began, and how many ticks were waited before it.
+    since: u64,
+    waited: u64,
+    least_rate: u64,
     watch: Rc<BodyWatch>,
 }
 
@@ -38,8 +46,7 @@ struct Guard {
 pub(crate) struct BodyWatch {
     fate: Cell<Option<BodyError>>,
     received: Cell<u64>,
-    /// The tick at which the last part, or the end, was handed on.
-    progressed: Cell<u64>,
+    moved: Cell<u64>,
 }
 
 impl BodyWatch {
@@ -52,9 +59,9 @@ impl BodyWatch {
         self.received.get()
     }
 
-    /// The tick at which the last part, or the end, was handed on.
-    pub(crate) fn last_progress(&self) -> u64 {
-        self.progressed.get()
+    /// The tick at which bytes were last handed on.
+    pub(crate) fn moved(&self) -> u64 {
+        self.moved.get()
     }
 }
 
@@ -65,33 +72,39 @@ impl RequestBody {
     }
 
     /// Guards a client's body; one that is empty needs no guard.
-    pub(crate) fn new(
-        incoming: Incoming,
-        clock: &Rc<Clock>,
-        limit: Option<u64>,
-        pause: Duration,
-    ) -> (Self, Option<Rc<BodyWatch>>) {
+    pub(crate) fn new(incoming: Incoming, clock: &Rc<Clock>, limits: &Limits) -> (Self, Option<Rc<BodyWatch>>) {
         if incoming.is_end_stream() {
             return (Self { incoming: Some(incoming), guard: None }, None);
         }
-        let watch =
-            Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0), progressed: Cell::new(clock.now()) });
-        let guard = Guard {
-            clock: Rc::clone(clock),
-            alarm: clock.alarm(),
-            pause,
-            left: limit.unwrap_or(u64::MAX),
-            waiting: false,
-            watch: Rc::clone(&watch),
-        };
+        let guard = Guard::new(clock, limits);
+        let watch = Rc::clone(&guard.watch);
         (Self { incoming: Some(incoming), guard: Some(guard) }, Some(watch))
     }
 }
 
 impl Guard {
+    fn new(clock: &Rc<Clock>, limits: &Limits) -> Self {
+        let moved = Cell::new(clock.now());
+        Self {
+            clock: Rc::clone(clock),
+            alarm: clock.alarm(),
+            pause: limits.body_timeout,
+            left: limits.body_bytes.unwrap_or(u64::MAX),
+            waiting: false,
+            since: 0,
+            waited: 0,
+            least_rate: limits.body_rate,
+            watch: Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0), moved }),
+        }
+    }
+
     fn received(&mut self, bytes: usize) -> Result<(), BodyError> {
-        let bytes = bytes as u64;
-        self.waiting = false;
+        let (bytes, now) = (bytes as u64, self.clock.now());
+        if self.waiting {
+            self.waiting = false;
+            self.waited += now - self.since;
+        }
+        self.watch.moved.set(now);
         self.watch.received.set(self.watch.received.get() + bytes);
         self.left = self.left.checked_sub(bytes).ok_or(BodyError::TooLarge)?;
         Ok(())
@@ -99,7 +112,11 @@ impl Guard {
 
     fn wait(&mut self, context: &Context<'_>) -> Result<(), BodyError> {
         if !self.waiting {
+            if self.drips() {
+                return Err(BodyError::ClientStalled);
+            }
             self.waiting = true;
+            self.since = self.clock.now();
             self.clock.set(&self.alarm, self.pause);
         } else if self.alarm.has_rung(&self.clock) {
             return Err(BodyError::ClientStalled);
@@ -108,14 +125,18 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether the client sends too little for the time that was waited for it. Time that the
+    /// endpoint takes does not count.
+    fn drips(&self) -> bool {
+        let waited = length(self.waited).saturating_sub(GRACE.min(self.pause));
+        u128::from(self.watch.received.get()) * 1000 < u128::from(self.least_rate) * waited.as_millis()
+    }
+
     fn judge(
         &mut self,
         polled: &Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
         context: &Context<'_>,
     ) -> Result<(), BodyError> {
-        if polled.is_ready() {
-            self.watch.progressed.set(self.clock.now());
-        }
         let judged = match polled {
             Poll::Pending => self.wait(context),
             Poll::Ready(Some(Ok(frame))) => self.received(frame.data_ref().map_or(0, Bytes::len)),

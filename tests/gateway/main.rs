@@ -17,6 +17,7 @@ mod reload;
 mod retrying;
 mod smuggling;
 mod sparing;
+mod stalls;
 mod streaming;
 mod timeouts;
 mod tls;

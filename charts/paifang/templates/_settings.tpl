@@ -91,8 +91,18 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- with .Values.limits.bodyTimeout }}
 - --body-timeout={{ . }}
 {{- end }}
+- --min-body-rate={{ int64 .Values.limits.minBodyRate }}
 {{- with .Values.limits.idleTimeout }}
 - --idle-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.writeTimeout }}
+- --write-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.streamIdleTimeout }}
+- --stream-idle-timeout={{ . }}
+{{- end }}
+{{- with .Values.limits.tunnelIdleTimeout }}
+- --tunnel-idle-timeout={{ . }}
 {{- end }}
 {{- with .Values.extraArgs }}
 {{ toYaml . }}

@@ -31,9 +31,21 @@ pub struct LimitArgs {
     /// How long a client may pause within a request body (408).
     #[arg(long, env = "PAIFANG_BODY_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time)]
     pub body_timeout: Duration,
+    /// Least bytes per second of a request body (408), once it was waited for for 10 seconds; 0 for no limit.
+    #[arg(long, env = "PAIFANG_MIN_BODY_RATE", value_name = "BYTES", default_value_t = 240)]
+    pub min_body_rate: u64,
     /// How long a connection may idle between requests.
     #[arg(long, env = "PAIFANG_IDLE_TIMEOUT", value_name = "DURATION", default_value = "60s", value_parser = time)]
     pub idle_timeout: Duration,
+    /// How long a client may take less than 1 KiB of what it is sent.
+    #[arg(long, env = "PAIFANG_WRITE_TIMEOUT", value_name = "DURATION", default_value = "30s", value_parser = time)]
+    pub write_timeout: Duration,
+    /// How long an endpoint may pause within its answer; 0s for no limit.
+    #[arg(long, env = "PAIFANG_STREAM_IDLE_TIMEOUT", value_name = "DURATION", default_value = "5m", value_parser = time_or_none)]
+    pub stream_idle_timeout: Duration,
+    /// How long nothing may pass through a tunnel, such as a WebSocket; 0s for no limit.
+    #[arg(long, env = "PAIFANG_TUNNEL_IDLE_TIMEOUT", value_name = "DURATION", default_value = "1h", value_parser = time_or_none)]
+    pub tunnel_idle_timeout: Duration,
 }
 
 impl LimitArgs {
@@ -49,7 +61,11 @@ impl LimitArgs {
             handshake_timeout: self.tls_handshake_timeout,
             head_timeout: self.head_timeout,
             body_timeout: self.body_timeout,
+            body_rate: self.min_body_rate,
             idle_timeout: self.idle_timeout,
+            write_timeout: self.write_timeout,
+            stream_idle_timeout: some(self.stream_idle_timeout),
+            tunnel_idle_timeout: some(self.tunnel_idle_timeout),
             ..Limits::default()
         }
     }
@@ -64,6 +80,18 @@ fn time(text: &str) -> Result<Duration, String> {
         return Ok(time);
     }
     Err(format!("`{text}` is out of range: write a time from 100ms to 24h"))
+}
+
+/// As [`time`], or zero for no limit.
+fn time_or_none(text: &str) -> Result<Duration, String> {
+    match super::duration(text) {
+        Ok(Duration::ZERO) => Ok(Duration::ZERO),
+        _ => time(text).map_err(|error| error + ", or 0s for no limit"),
+    }
+}
+
+fn some(time: Duration) -> Option<Duration> {
+    (!time.is_zero()).then_some(time)
 }
 
 fn in_range(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
@@ -92,6 +120,15 @@ mod tests {
     fn the_defaults_of_the_flags_are_the_defaults_of_the_limits() {
         let flags = Flags::try_parse_from(["test"]).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(flags.limits.limits(), Limits::default());
+    }
+
+    #[test]
+    fn a_limit_that_may_be_off_is_off_at_zero() {
+        let parsed = Flags::try_parse_from(["test", "--stream-idle-timeout", "0s", "--tunnel-idle-timeout", "0s"]);
+        let limits = parsed.unwrap_or_else(|error| panic!("{error}")).limits.limits();
+        assert_eq!((limits.stream_idle_timeout, limits.tunnel_idle_timeout), (None, None));
+        let refused = Flags::try_parse_from(["test", "--stream-idle-timeout", "1ms"]).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains("to 24h, or 0s for no limit"), "{refused}");
     }
 
     #[test]

@@ -1,23 +1,57 @@
-//! A transport that counts its reads, so that a connection knows when a head has begun.
+//! A transport that counts what passes, so that a connection knows when a head has begun and
+//! whether its client takes what it is sent. It lies below TLS: what counts is on the wire.
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll},
 };
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many reads brought something so far.
+/// What has passed over a transport so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ReadCount(Arc<AtomicU64>);
+pub(crate) struct Traffic(Arc<Counts>);
 
-impl ReadCount {
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+#[derive(Debug, Default)]
+struct Counts {
+    reads: AtomicU64,
+    written: AtomicU64,
+    blocked: AtomicBool,
+}
+
+impl Traffic {
+    /// How many reads brought something.
+    pub(crate) fn reads(&self) -> u64 {
+        self.0.reads.load(Relaxed)
+    }
+
+    /// How many bytes the client's side has taken.
+    pub(crate) fn written(&self) -> u64 {
+        self.0.written.load(Relaxed)
+    }
+
+    /// Whether there is something to write that the client's side does not take.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.0.blocked.load(Relaxed)
+    }
+
+    // Only the connection's own core writes, so nothing is lost between load and store.
+    fn read(&self, polled: &Poll<io::Result<()>>) {
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            // Whether any bytes came is all that matters, so a read counts as one.
+            self.0.reads.store(self.reads() + 1, Relaxed);
+        }
+    }
+
+    fn wrote(&self, polled: &Poll<io::Result<usize>>) {
+        self.0.blocked.store(polled.is_pending(), Relaxed);
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.0.written.store(self.written() + *bytes as u64, Relaxed);
+        }
     }
 }
 
@@ -25,35 +59,33 @@ impl ReadCount {
 #[derive(Debug)]
 pub(crate) struct Counted<T> {
     inner: T,
-    count: ReadCount,
+    traffic: Traffic,
 }
 
 impl<T> Counted<T> {
-    pub(crate) fn new(inner: T) -> (Self, ReadCount) {
-        let count = ReadCount::default();
-        (Self { inner, count: count.clone() }, count)
+    pub(crate) fn new(inner: T) -> (Self, Traffic) {
+        let traffic = Traffic::default();
+        (Self { inner, traffic: traffic.clone() }, traffic)
     }
 }
 
-impl<T: Read + Unpin> Read for Counted<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let polled = Pin::new(&mut self.inner).poll_read(context, buffer);
-        if matches!(polled, Poll::Ready(Ok(()))) {
-            // Whether any bytes came is all that matters, so a read counts as one.
-            let count = &self.count.0;
-            count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        }
+        self.traffic.read(&polled);
         polled
     }
 }
 
-impl<T: Write + Unpin> Write for Counted<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, buffer)
+        let polled = Pin::new(&mut self.inner).poll_write(context, buffer);
+        self.traffic.wrote(&polled);
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -71,8 +103,10 @@ impl<T: Write + Unpin> Write for Counted<T> {
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
+        buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, buffers)
+        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, buffers);
+        self.traffic.wrote(&polled);
+        polled
     }
 }

@@ -1,11 +1,12 @@
 //! Runs a connection: what it waits for, how long it may, and its end.
 
-use super::{LocalExecutor, counted::ReadCount};
+use super::{counted::Traffic, streams::Streams};
 use crate::{
     metrics::Protection,
     proxy::{
         activity::Activity,
         core::{Core, Phase, Registration},
+        pace::LEAST_PROGRESS,
     },
 };
 use hyper::{body::Incoming, server::conn};
@@ -35,7 +36,7 @@ where
     }
 }
 
-impl<I, S, B> Graceful for conn::http2::Connection<I, S, LocalExecutor>
+impl<I, S, B> Graceful for conn::http2::Connection<I, S, Streams>
 where
     S: hyper::service::HttpService<Incoming, ResBody = B>,
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -58,35 +59,41 @@ enum Waiting {
     Head(u64),
     /// For an answer, which has limits of its own.
     Answer,
+    /// For the client to take what it is sent.
+    Write,
+}
+
+/// A connection as its watch sees it.
+pub(super) struct Watched<'c> {
+    pub(super) core: &'c Rc<Core>,
+    pub(super) place: &'c Registration,
+    pub(super) activity: &'c Activity,
+    pub(super) traffic: &'c Traffic,
+    /// Whether requests come one after the other, so that what is read between them is a head.
+    pub(super) heads: bool,
 }
 
 /// Runs a connection under its time-outs until it ends.
-pub(super) async fn drive<C: Graceful>(
-    core: &Rc<Core>,
-    place: &Registration,
-    activity: &Activity,
-    read: Option<&ReadCount>,
-    connection: C,
-) {
+pub(super) async fn drive<C: Graceful>(watched: Watched<'_>, connection: C) {
     let mut connection = std::pin::pin!(connection);
-    let mut watch = Watch { core, place, activity, read, waiting: Waiting::Answer, mark: 0, asked_to_end: false };
+    let mut watch = Watch { watched, waiting: Waiting::Answer, reads: 0, written: 0, asked_to_end: false };
     std::future::poll_fn(|context| watch.poll(connection.as_mut(), context)).await;
 }
 
 struct Watch<'c> {
-    core: &'c Rc<Core>,
-    place: &'c Registration,
-    activity: &'c Activity,
-    read: Option<&'c ReadCount>,
+    watched: Watched<'c>,
     waiting: Waiting,
-    /// Bytes read when the last request ended: more means that a head has begun.
-    mark: u64,
+    /// Reads when the last request ended: more means that a head has begun.
+    reads: u64,
+    /// Bytes written when the time to take some began.
+    written: u64,
     asked_to_end: bool,
 }
 
 impl Watch<'_> {
     fn poll<C: Graceful>(&mut self, mut connection: Pin<&mut C>, context: &mut Context<'_>) -> Poll<()> {
-        if self.core.phase() == Phase::Closing && !self.asked_to_end {
+        let Watched { core, place, .. } = self.watched;
+        if core.phase() == Phase::Closing && !self.asked_to_end {
             self.asked_to_end = true;
             connection.as_mut().end();
         }
@@ -94,42 +101,69 @@ impl Watch<'_> {
             return Poll::Ready(());
         }
         self.note();
-        if self.place.alarm().has_rung(&self.core.clock) {
-            self.core.metrics.protect(match self.waiting {
-                Waiting::Head(_) => Protection::HeadTimeout,
-                Waiting::Idle(_) | Waiting::Answer => Protection::IdleTimeout,
-            });
+        if place.alarm().has_rung(&core.clock) && !self.has_moved() {
+            self.give_up();
             return Poll::Ready(());
         }
-        self.place.alarm().register(context);
+        place.alarm().register(context);
         Poll::Pending
+    }
+
+    /// Whether the client took enough of what it is sent; then its time begins anew.
+    fn has_moved(&mut self) -> bool {
+        let written = self.watched.traffic.written();
+        let moved = self.waiting == Waiting::Write && written - self.written >= LEAST_PROGRESS;
+        if moved {
+            self.written = written;
+            self.set_alarm();
+        }
+        moved
+    }
+
+    fn give_up(&self) {
+        let Watched { core, activity, .. } = self.watched;
+        core.metrics.protect(match self.waiting {
+            Waiting::Head(_) => Protection::HeadTimeout,
+            Waiting::Idle(_) | Waiting::Answer => Protection::IdleTimeout,
+            Waiting::Write => {
+                activity.stall();
+                Protection::WriteTimeout
+            }
+        });
     }
 
     /// Sets the alarm for what the connection waits for now, if that has changed.
     fn note(&mut self) {
-        let begun = self.activity.begun();
-        let read = self.read.map_or(0, ReadCount::get);
-        let now = if self.activity.running() > 0 {
+        let Watched { activity, traffic, heads, .. } = self.watched;
+        let (begun, reads) = (activity.begun(), traffic.reads());
+        let now = if traffic.is_blocked() {
+            Waiting::Write
+        } else if activity.running() > 0 {
             Waiting::Answer
-        } else if matches!(self.waiting, Waiting::Idle(same) | Waiting::Head(same) if same == begun) && read > self.mark
+        } else if heads
+            && matches!(self.waiting, Waiting::Idle(same) | Waiting::Head(same) if same == begun)
+            && reads > self.reads
         {
             Waiting::Head(begun)
         } else {
-            self.mark = read;
+            self.reads = reads;
             Waiting::Idle(begun)
         };
         if now != self.waiting {
             self.waiting = now;
-            self.set_alarm(now);
+            self.written = traffic.written();
+            self.set_alarm();
         }
     }
 
-    fn set_alarm(&self, waiting: Waiting) {
-        let set = |time: Duration| self.core.clock.set(self.place.alarm(), time);
-        match waiting {
-            Waiting::Answer => self.place.alarm().clear(),
-            Waiting::Head(_) => set(self.core.limits().head_timeout),
-            Waiting::Idle(_) => set(self.core.limits().idle_timeout),
+    fn set_alarm(&self) {
+        let Watched { core, place, .. } = self.watched;
+        let set = |time: Duration| core.clock.set(place.alarm(), time);
+        match self.waiting {
+            Waiting::Answer => place.alarm().clear(),
+            Waiting::Head(_) => set(core.limits().head_timeout),
+            Waiting::Idle(_) => set(core.limits().idle_timeout),
+            Waiting::Write => set(core.limits().write_timeout),
         }
     }
 }

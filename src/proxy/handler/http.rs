@@ -43,14 +43,14 @@ pub(crate) async fn pass(
     incoming: Incoming,
     exchange: &mut Exchange,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
-    let (core, limits) = (routed.core, routed.core.limits());
+    let core = routed.core;
     let plan = routed.plan(&parts)?;
     if let Some(target) = &routed.target {
         parts.uri = target.clone();
     }
     parts.version = Version::HTTP_11;
     frame(&mut parts.headers, &incoming);
-    let (body, watch) = RequestBody::new(incoming, &core.clock, limits.body_bytes, limits.body_timeout);
+    let (body, watch) = RequestBody::new(incoming, &core.clock, core.limits());
     let outgoing = Outgoing { request: Request::from_parts(parts, body), body: watch };
     retry::send(&plan, outgoing, exchange).await
 }

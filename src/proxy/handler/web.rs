@@ -6,16 +6,14 @@
 use super::{
     Routed,
     http::{clean, pass},
+    tunnel::carry,
 };
 use crate::proxy::{body::Body, core::Core, error::Failure, exchange::Exchange, permit::Permit};
 use ::http::{
     HeaderValue, Request, Response, StatusCode, Version,
     header::{CONNECTION, UPGRADE},
 };
-use hyper::{
-    body::Incoming,
-    upgrade::{OnUpgrade, Upgraded},
-};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use std::rc::Rc;
 
@@ -46,18 +44,12 @@ pub(crate) async fn upgrade(
     Ok(response.map(|_| Body::empty()))
 }
 
-/// Carries bytes both ways until both sides are done. Counts as a connection of the core, so that
+/// Carries bytes both ways once both sides are there. Counts as a connection of the core, so that
 /// draining waits for it.
 async fn tunnel(core: Rc<Core>, client: OnUpgrade, endpoint: OnUpgrade, permit: Permit) {
     let place = core.register(false);
     if let (Ok(client), Ok(endpoint)) = (client.await, endpoint.await) {
-        join(client, endpoint).await;
+        carry(&core, &place, TokioIo::new(client), TokioIo::new(endpoint)).await;
     }
     drop((place, permit));
-}
-
-async fn join(client: Upgraded, endpoint: Upgraded) {
-    let (mut client, mut endpoint) = (TokioIo::new(client), TokioIo::new(endpoint));
-    // Either side may break off at any time; there is nobody left to tell.
-    let _ = tokio::io::copy_bidirectional(&mut client, &mut endpoint).await;
 }

@@ -64,7 +64,7 @@ async fn within<F: Future>(
     clock.set_until(&alarm, time.until);
     let output = loop {
         let raced = race(clock, &alarm, future.as_mut()).await;
-        let later = body.map(|body| Clock::deadline_from(body.last_progress(), time.after_body));
+        let later = body.map(|body| Clock::deadline_from(body.moved(), time.after_body));
         match later.filter(|later| raced.is_err() && !clock.is_past(*later)) {
             Some(later) => clock.set_until(&alarm, later),
             None => break raced,
@@ -111,6 +111,6 @@ fn explain(body: Option<&BodyWatch>) -> Failure {
         Some(BodyError::TooLarge) => Failure::BodyTooLarge,
         Some(BodyError::ClientStalled) => Failure::BodyStalled,
         Some(BodyError::ClientGone) => Failure::BodyBroken,
-        Some(BodyError::EndpointBroken) | None => Failure::UpstreamBroken,
+        Some(BodyError::EndpointBroken | BodyError::EndpointStalled) | None => Failure::UpstreamBroken,
     }
 }

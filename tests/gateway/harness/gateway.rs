@@ -115,6 +115,16 @@ impl Gateway {
         .await
     }
 
+    /// Waits until a limit is counted that took effect.
+    pub(crate) async fn protected(&self, rule: &str) {
+        let series = format!("paifang_protection_total{{rule=\"{rule}\"}}");
+        eventually(DEADLINE, &format!("{series} is counted"), || async {
+            let value = self.metric(&series).await;
+            if value >= 1.0 { Ok(()) } else { Err(value) }
+        })
+        .await;
+    }
+
     /// All that it has logged.
     pub(crate) fn log(&self) -> String {
         self.process.log()

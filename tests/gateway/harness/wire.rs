@@ -121,7 +121,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.try_head().await.expect("a message must come")
     }
 
-    async fn try_head(&mut self) -> std::io::Result<Head> {
+    /// The head of the next message, or why there is none.
+    pub(crate) async fn try_head(&mut self) -> std::io::Result<Head> {
         let bytes = self.until(b"\r\n\r\n").await?;
         Ok(Head::parse(&bytes))
     }
