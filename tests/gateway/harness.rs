@@ -22,7 +22,7 @@ pub(crate) use authority::Authority;
 pub(crate) use backend::{Backend, Script, Seen};
 pub(crate) use eventually::eventually;
 pub(crate) use folder::Folder;
-pub(crate) use frames::{Frames, HEADERS, RST_STREAM};
+pub(crate) use frames::{Frames, GOAWAY, HEADERS, RST_STREAM};
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpSocket;
 
 use crate::harness::{
-    Authority, Backend, DEADLINE, Folder, Frames, Gateway, HEADERS, RST_STREAM, Script, TlsClient, Wire, eventually,
-    get, request,
+    Authority, Backend, DEADLINE, Folder, Frames, GOAWAY, Gateway, HEADERS, RST_STREAM, Script, TlsClient, Wire,
+    eventually, get, request,
 };
 
 const ANY: &str = "{rules: [{backends: [{service: echo}]}]}";
@@ -202,4 +202,15 @@ async fn an_http_2_client_that_answers_no_ping_is_cut_off() {
     client.ask(1, "/gone").await;
     client.end().await;
     assert_eq!(gateway.logged("/gone").await["reason"], "client_closed");
+}
+
+#[tokio::test]
+async fn an_idle_http_2_connection_is_told_goodbye() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, mut client) = over_http_2(backend.address(), &["--idle-timeout", "300ms"], true).await;
+    client.ask(1, "/").await;
+    let goodbye = client.until(|frame| frame.kind == GOAWAY).await;
+    assert_eq!(goodbye.payload[4..], [0, 0, 0, 0], "NO_ERROR");
+    client.end().await;
+    gateway.protected("idle_timeout").await;
 }

@@ -18,6 +18,10 @@ use std::{
     time::Duration,
 };
 
+/// How long an idle connection may take to say goodbye: HTTP/2 sends GOAWAY and waits for its client
+/// to have read it, so that no request is lost.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// A connection that can be asked to end after the requests that it has.
 pub(super) trait Graceful: Future {
     fn end(self: Pin<&mut Self>);
@@ -97,39 +101,45 @@ impl Watch<'_> {
             self.asked_to_end = true;
             connection.as_mut().end();
         }
-        if connection.poll(context).is_ready() {
-            return Poll::Ready(());
+        loop {
+            if connection.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            self.note();
+            if !place.alarm().has_rung(&core.clock) {
+                place.alarm().register(context);
+                return Poll::Pending;
+            }
+            if !self.goes_on(connection.as_mut()) {
+                return Poll::Ready(());
+            }
         }
-        self.note();
-        if place.alarm().has_rung(&core.clock) && !self.has_moved() {
-            self.give_up();
-            return Poll::Ready(());
-        }
-        place.alarm().register(context);
-        Poll::Pending
     }
 
-    /// Whether the client took enough of what it is sent; then its time begins anew.
-    fn has_moved(&mut self) -> bool {
-        let written = self.watched.traffic.written();
-        let moved = self.waiting == Waiting::Write && written - self.written >= LEAST_PROGRESS;
-        if moved {
-            self.written = written;
-            self.set_alarm();
-        }
-        moved
-    }
-
-    fn give_up(&self) {
-        let Watched { core, activity, .. } = self.watched;
-        core.metrics.protect(match self.waiting {
-            Waiting::Head(_) => Protection::HeadTimeout,
-            Waiting::Idle(_) | Waiting::Answer => Protection::IdleTimeout,
+    /// Whether there is more time, now that the alarm has rung.
+    fn goes_on<C: Graceful>(&mut self, connection: Pin<&mut C>) -> bool {
+        let Watched { core, place, activity, traffic, .. } = self.watched;
+        match self.waiting {
+            Waiting::Write if traffic.written() - self.written >= LEAST_PROGRESS => {
+                self.written = traffic.written();
+                self.set_alarm();
+                return true;
+            }
+            Waiting::Idle(_) if !self.asked_to_end => {
+                self.asked_to_end = true;
+                core.metrics.protect(Protection::IdleTimeout);
+                connection.end();
+                core.clock.set(place.alarm(), GOODBYE);
+                return true;
+            }
             Waiting::Write => {
                 activity.stall();
-                Protection::WriteTimeout
+                core.metrics.protect(Protection::WriteTimeout);
             }
-        });
+            Waiting::Head(_) => core.metrics.protect(Protection::HeadTimeout),
+            Waiting::Idle(_) | Waiting::Answer => {}
+        }
+        false
     }
 
     /// Sets the alarm for what the connection waits for now, if that has changed.
