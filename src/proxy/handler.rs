@@ -45,7 +45,8 @@ impl Routed<'_> {
     /// Picks the backend for this request, and plans how it gets there.
     pub(crate) fn plan(&self, parts: &Parts) -> Result<Plan<'_>, Failure> {
         let backend = pick_backend(&self.rule.backends, &mut self.core.random.borrow_mut());
-        let BackendTarget::Upstream(id) = backend.ok_or(Failure::NoEndpoint)?.target else {
+        // Nobody is meant to serve: that is how the rule is written (Gateway API), not a state.
+        let BackendTarget::Upstream(id) = backend.ok_or(Failure::Misconfigured)?.target else {
             return Err(Failure::Misconfigured);
         };
         let (upstream, cell) = self.table.upstream(id);

@@ -124,6 +124,16 @@ async fn a_rule_without_any_valid_backend_is_500() {
 }
 
 #[tokio::test]
+async fn a_rule_whose_weights_are_all_0_is_500() {
+    let backend = Backend::echo("echo").await;
+    for backends in ["{service: echo, weight: 0}", "{service: echo, weight: 0}, {service: other, weight: 0}"] {
+        let folder = Folder::with(backend.address(), &format!("{{rules: [{{backends: [{backends}]}}]}}"));
+        folder.service("other", &[backend.address()]);
+        assert_entity(&Gateway::start(folder).await.get("/").await, 500, "Misconfigured", None);
+    }
+}
+
+#[tokio::test]
 async fn a_tunnel_is_501() {
     let (gateway, _backend) = gateway(&[]).await;
     let mut wire = gateway.open().await;

@@ -112,6 +112,31 @@ async fn drip(wire: &mut Wire, count: usize) -> std::io::Result<()> {
 }
 
 #[tokio::test]
+async fn an_upload_may_take_longer_than_the_request_timeout() {
+    let backend = Backend::echo("echo").await;
+    let spec = "{proxy: {requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = Gateway::start(Folder::with(backend.address(), spec)).await;
+    let mut wire = gateway.open().await;
+    wire.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 12\r\n\r\n").await;
+    drip(&mut wire, 12).await.unwrap();
+    let reply = wire.reply().await;
+    assert_eq!((reply.status, reply.text()), (200, "x".repeat(12)));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_answer_an_upload_is_504() {
+    let backend = Script::start(|mut wire: Wire, _| async move { drop(wire.rest().await) }).await;
+    let spec = "{proxy: {requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
+    let gateway = Gateway::start(Folder::with(backend.address(), spec)).await;
+    let mut wire = gateway.open().await;
+    wire.send("POST /mute HTTP/1.1\r\nHost: a.example\r\nContent-Length: 6\r\n\r\n").await;
+    drip(&mut wire, 6).await.unwrap();
+    assert_eq!(wire.reply().await.status, 504);
+    let line = gateway.logged("/mute").await;
+    assert!(line["duration_ms"].as_f64().is_some_and(|time| time > 700.0), "the time runs from the last byte: {line}");
+}
+
+#[tokio::test]
 async fn a_request_that_drips_gets_408() {
     let backend = Backend::echo("echo").await;
     let gateway = with(backend.address(), &["--body-timeout", "500ms"]).await;
