@@ -149,7 +149,7 @@ fn check(
         return Err(Failure::AmbiguousPath(ambiguity.as_str()));
     }
     if rule.redirect_to_https && !context.secure {
-        return Err(Failure::HttpsRequired(https_address(request)));
+        return Err(https_required(request));
     }
     if rule.broken.is_some() {
         return Err(Failure::Misconfigured);
@@ -172,10 +172,15 @@ fn declared_length(headers: &HeaderMap) -> u64 {
     headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
-fn https_address(request: &Request<Incoming>) -> String {
+/// The address to use instead. It has no port, whichever the client came in by: HTTPS is served at its
+/// own, and the gateway cannot know which port of a load balancer leads to it.
+fn https_required(request: &Request<Incoming>) -> Failure {
     let host = admission::host(request).unwrap_or_default();
-    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    format!("https://{host}{target}")
+    if host.is_empty() {
+        return Failure::BadRequest("The request has no Host field, so there is no address to redirect it to.");
+    }
+    let target = request.uri().path_and_query().map(PathAndQuery::as_str).filter(|target| target.starts_with('/'));
+    Failure::HttpsRequired(format!("https://{host}{}", target.unwrap_or("/")))
 }
 
 /// The path and query for the endpoint; `None` where the target goes on as it came.
