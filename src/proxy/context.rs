@@ -3,12 +3,16 @@
 //! Everyone downstream (handlers, logs, later limiters and authentication) reads the client
 //! address, the id and the path from here, never from header fields.
 
-use super::{admission::Scan, fields::is_identity, peer::Peer};
+use super::{
+    admission::Scan,
+    fields::{clean_request, connection_tokens, list},
+    peer::Peer,
+};
 use crate::settings::TrustedProxies;
 use bytes::BytesMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Version,
-    header::{CONNECTION, HOST, TE, UPGRADE},
+    header::{HOST, UPGRADE},
 };
 use std::net::IpAddr;
 
@@ -46,7 +50,7 @@ pub(crate) fn establish<B>(
     let headers = request.headers_mut();
     let client = client_address(headers, peer, trusted);
     let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
-    clean(headers, scan);
+    clean_request(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
     set_forwarded(headers, peer);
     let said = || headers.get(X_FORWARDED_PROTO).is_some_and(|scheme| scheme == "https");
@@ -65,59 +69,6 @@ fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 fn carries_requests(protocol: &str) -> bool {
     let name = protocol.split('/').next().unwrap_or_default();
     ["h2c", "h2", "http", "tls"].iter().any(|known| name.eq_ignore_ascii_case(known))
-}
-
-fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    list(headers, CONNECTION)
-}
-
-/// The members of a list over all lines of its field (RFC 9110 section 5.6.1).
-fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
-}
-
-/// Removes what belongs to this hop (RFC 9110 section 7.6.1): the Connection field, what it names,
-/// and what the scan noted. A Connection field cannot name fields that carry identity or framing.
-fn clean(headers: &mut HeaderMap, scan: &Scan) {
-    let trailers = scan.strip.contains(&TE) && takes_trailers(headers);
-    if scan.connection {
-        let named: Vec<HeaderName> =
-            connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    for name in &scan.strip {
-        headers.remove(name);
-    }
-    // Trailers pass end to end, so the readiness for them does too.
-    if trailers {
-        headers.insert(TE, HeaderValue::from_static("trailers"));
-    }
-    if scan.upgrade {
-        headers.remove(UPGRADE);
-    }
-}
-
-fn takes_trailers(headers: &HeaderMap) -> bool {
-    list(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
-}
-
-fn may_be_named(name: &HeaderName) -> bool {
-    const KEPT: [&str; 9] = [
-        "host",
-        "authorization",
-        "cookie",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "x-request-id",
-        "origin",
-        "cache-control",
-    ];
-    !KEPT.contains(&name.as_str()) && !is_identity(name.as_str())
 }
 
 /// The last address in X-Forwarded-For that is not a trusted proxy, when the peer is one.
@@ -293,7 +244,7 @@ mod tests {
                 ("cookie", "c"),
             ],
         );
-        assert!(!headers.contains_key("x-own") && !headers.contains_key(CONNECTION));
+        assert!(!headers.contains_key("x-own") && !headers.contains_key("connection"));
         assert!(headers.contains_key("authorization") && headers.contains_key("cookie"));
         assert_eq!(headers[X_FORWARDED_FOR], "192.0.2.7");
     }

@@ -1,4 +1,11 @@
-//! Which header fields carry identity and which belong to one connection.
+//! Which header fields carry identity and which belong to one connection, and the removal of the
+//! latter in both directions.
+
+use super::admission::Scan;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER, UPGRADE},
+};
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
 pub(crate) fn is_identity(name: &str) -> bool {
@@ -22,4 +29,106 @@ pub(crate) fn is_per_hop(name: &str) -> bool {
             | "trailer"
             | "transfer-encoding"
     )
+}
+
+pub(crate) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    list(headers, CONNECTION)
+}
+
+/// The members of a list over all lines of its field (RFC 9110 section 5.6.1).
+pub(crate) fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
+    let fields = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    fields.flat_map(|value| value.split(',')).map(str::trim).filter(|member| !member.is_empty())
+}
+
+/// Removes what belongs to this hop (RFC 9110 section 7.6.1): the Connection field, what it names,
+/// and what the scan noted. A Connection field cannot name fields that carry identity or framing.
+pub(crate) fn clean_request(headers: &mut HeaderMap, scan: &Scan) {
+    let trailers = scan.strip.contains(&TE) && takes_trailers(headers);
+    if scan.connection {
+        let named: Vec<HeaderName> =
+            connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in &scan.strip {
+        headers.remove(name);
+    }
+    // Trailers pass end to end, so the readiness for them does too.
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+    }
+    if scan.upgrade {
+        headers.remove(UPGRADE);
+    }
+}
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    list(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
+}
+
+fn may_be_named(name: &HeaderName) -> bool {
+    const KEPT: [&str; 9] = [
+        "host",
+        "authorization",
+        "cookie",
+        "content-length",
+        "content-type",
+        "content-encoding",
+        "x-request-id",
+        "origin",
+        "cache-control",
+    ];
+    !KEPT.contains(&name.as_str()) && !is_identity(name.as_str())
+}
+
+/// Removes the fields of the endpoint's own connection from a response.
+pub(crate) fn clean_response(headers: &mut HeaderMap) {
+    let per_hop: Vec<HeaderName> = headers.keys().filter(|name| belongs_to_hop(name)).cloned().collect();
+    if per_hop.is_empty() {
+        return;
+    }
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|token| token.trim().parse().ok())
+        .filter(|name| *name != CONTENT_LENGTH && *name != CONTENT_TYPE)
+        .collect();
+    for name in per_hop.into_iter().chain(named) {
+        headers.remove(name);
+    }
+}
+
+fn belongs_to_hop(name: &HeaderName) -> bool {
+    name == CONNECTION || name == UPGRADE || (is_per_hop(name.as_str()) && name != TRAILER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_the_endpoints_connection_do_not_reach_the_client() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, X-Hop, Content-Type"),
+            ("keep-alive", "timeout=5"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-hop", "1"),
+            ("content-type", "text/plain"),
+            ("set-cookie", "a=1"),
+            ("trailer", "x-sum"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        clean_response(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-type", "set-cookie", "trailer"]);
+    }
 }

@@ -5,16 +5,12 @@ use crate::proxy::{
     body::Body,
     error::Failure,
     exchange::Exchange,
-    fields::is_per_hop,
+    fields::clean_response,
     request_body::RequestBody,
     retry::{self, Outgoing},
     upstream::pool::Lease,
 };
-use http::{
-    HeaderMap, HeaderName, Request, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, UPGRADE},
-    request::Parts,
-};
+use http::{HeaderMap, Request, Response, StatusCode, Version, header::CONTENT_LENGTH, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -30,7 +26,7 @@ pub(crate) async fn proxy(
         // Nobody asked for that.
         return Err(Failure::UpstreamBroken);
     }
-    clean(response.headers_mut());
+    clean_response(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     let (parts, incoming) = response.into_parts();
     Ok(Response::from_parts(parts, Body::upstream(incoming, lease)))
@@ -64,53 +60,4 @@ fn frame(headers: &mut HeaderMap, body: &Incoming) {
         Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
         None => headers.remove(CONTENT_LENGTH),
     };
-}
-
-/// Removes the fields of the endpoint's own connection from a response.
-pub(crate) fn clean(headers: &mut HeaderMap) {
-    let per_hop: Vec<HeaderName> = headers.keys().filter(|name| belongs_to_hop(name)).cloned().collect();
-    if per_hop.is_empty() {
-        return;
-    }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|token| token.trim().parse().ok())
-        .filter(|name| *name != http::header::CONTENT_LENGTH && *name != http::header::CONTENT_TYPE)
-        .collect();
-    for name in per_hop.into_iter().chain(named) {
-        headers.remove(name);
-    }
-}
-
-fn belongs_to_hop(name: &HeaderName) -> bool {
-    name == CONNECTION || name == UPGRADE || (is_per_hop(name.as_str()) && name != http::header::TRAILER)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_of_the_endpoints_connection_do_not_reach_the_client() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("connection", "keep-alive, X-Hop, Content-Type"),
-            ("keep-alive", "timeout=5"),
-            ("transfer-encoding", "chunked"),
-            ("upgrade", "h2c"),
-            ("x-hop", "1"),
-            ("content-type", "text/plain"),
-            ("set-cookie", "a=1"),
-            ("trailer", "x-sum"),
-        ] {
-            headers.append(name, value.parse().unwrap());
-        }
-        clean(&mut headers);
-        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["content-type", "set-cookie", "trailer"]);
-    }
 }

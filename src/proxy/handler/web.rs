@@ -3,12 +3,10 @@
 //! Bytes pass only after both sides agreed (101). A refused upgrade is an ordinary answer, and the
 //! next request on the connection is routed as any other.
 
-use super::{
-    Routed,
-    http::{clean, pass},
-    tunnel::carry,
+use super::{Routed, http::pass, tunnel::carry};
+use crate::proxy::{
+    body::Body, core::Core, error::Failure, exchange::Exchange, fields::clean_response, permit::Permit,
 };
-use crate::proxy::{body::Body, core::Core, error::Failure, exchange::Exchange, permit::Permit};
 use ::http::{
     HeaderValue, Request, Response, StatusCode, Version,
     header::{CONNECTION, UPGRADE},
@@ -30,14 +28,14 @@ pub(crate) async fn upgrade(
     parts.headers.insert(UPGRADE, protocol.clone());
     let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        clean(response.headers_mut());
+        clean_response(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;
         let (parts, incoming) = response.into_parts();
         return Ok(Response::from_parts(parts, Body::upstream(incoming, lease)));
     }
     let agreed = response.headers().get(UPGRADE).cloned().unwrap_or_else(|| protocol.clone());
     let endpoint = hyper::upgrade::on(&mut response);
-    clean(response.headers_mut());
+    clean_response(response.headers_mut());
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, agreed);
     tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, lease.into_permit()));
