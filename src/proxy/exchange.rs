@@ -152,7 +152,7 @@ impl Exchange {
 
     /// The tick at which the request's body last moved, if it has one.
     pub(crate) fn request_moved(&self) -> Option<u64> {
-        self.body.as_ref().map(|body| body.last_progress())
+        self.body.as_ref().map(|body| body.moved())
     }
 
     fn unanswered(&mut self) {

@@ -84,7 +84,7 @@ impl RequestBody {
 
 impl Guard {
     fn new(clock: &Rc<Clock>, limits: &Limits) -> Self {
-        let progressed = Cell::new(clock.now());
+        let moved = Cell::new(clock.now());
         Self {
             clock: Rc::clone(clock),
             alarm: clock.alarm(),
@@ -94,7 +94,7 @@ impl Guard {
             since: 0,
             waited: 0,
             least_rate: limits.body_rate,
-            watch: Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0), progressed }),
+            watch: Rc::new(BodyWatch { fate: Cell::new(None), received: Cell::new(0), moved }),
         }
     }
 
@@ -104,6 +104,7 @@ impl Guard {
             self.waiting = false;
             self.waited += now - self.since;
         }
+        self.watch.moved.set(now);
         self.watch.received.set(self.watch.received.get() + bytes);
         self.left = self.left.checked_sub(bytes).ok_or(BodyError::TooLarge)?;
         Ok(())

@@ -147,17 +147,6 @@ async fn the_whole_request_has_one_time_for_all_its_tries() {
 }
 
 #[tokio::test]
-async fn an_upload_may_take_longer_than_the_answer() {
-    let backend = Backend::echo("echo").await;
-    let spec = "{proxy: {requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
-    let gateway = over(&[backend.address()], spec).await;
-    let mut wire = gateway.open().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\n").await;
-    wire.send_slowly(b"0123456789").await.unwrap();
-    assert_eq!(wire.reply().await.text(), "0123456789");
-}
-
-#[tokio::test]
 async fn retries_have_a_budget() {
     let gateway = over(&[nobody().await, nobody().await], PLAIN).await;
     let mut wire = gateway.open().await;

@@ -167,7 +167,7 @@ fn a_port_number_is_looked_for_among_the_tcp_ports() {
         .join("\n---\n"),
     );
     let mut endpoints = Endpoints::default();
-    let cell = endpoints.cell(&port());
+    let cell = endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default() });
     endpoints.refresh_all(&cache);
     assert_eq!(addresses(&cell.load().all), ["10.0.0.1:8080"]);
     let udp = SERVICE.replace("{name: http, port: 80}", "{name: http, port: 80, protocol: UDP}");

@@ -10,7 +10,7 @@ fn core(metrics: &Metrics) -> Rc<Core> {
     let settings = CoreSettings {
         limits: Arc::new(Limits::default()),
         trusted: Arc::new(TrustedProxies::default()),
-        routes: Arc::clone(&metrics.routes),
+        unrouted: metrics.routes.unrouted(),
     };
     Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)
 }
@@ -45,7 +45,7 @@ fn an_answer_that_streams_lets_go_of_the_table() {
     let core = core(&metrics);
     let mut exchange = open(&core);
     let table = Rc::downgrade(&core.table());
-    core.install(Installed::empty(&metrics.routes));
+    core.install(Installed::empty(metrics.routes.unrouted()));
     assert!(table.upgrade().is_some(), "a request sees one table to its answer");
     exchange.answered(StatusCode::OK);
     assert!(table.upgrade().is_none());
