@@ -14,9 +14,10 @@ pub struct FilterError {
     source: tracing_subscriber::filter::ParseError,
 }
 
-/// Parts of the client library repeat each failed try; our watches tell every failure once.
+/// Parts of the client library repeat each failed try, and the watcher of folders tells of its own
+/// bookkeeping; our watches tell every failure once.
 fn quieted(filter: &str) -> String {
-    format!("kube_client=off,kube_runtime=off,{filter}")
+    format!("kube_client=off,kube_runtime=off,notify=off,{filter}")
 }
 
 /// Starts logging. A second call changes nothing.

@@ -129,6 +129,7 @@ fn of_problem(problem: &Problem) -> Finding {
         severity: word(problem.severity),
         reason: match problem.severity {
             Severity::Error => Reason::Invalid.as_str(),
+            Severity::Warning if problem.kind.is_empty() => Reason::Invalid.as_str(),
             Severity::Warning => Reason::InvalidKind.as_str(),
         },
         message: problem.message.clone(),

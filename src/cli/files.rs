@@ -5,7 +5,7 @@ use crate::{
         cache::Cache,
         change::{Change, Object},
         translate::{Context, Translation, translate},
-        watch::file::{self, Item, Loaded, Problem},
+        watch::file::{self, Item, Listing, Loaded, Problem},
     },
     model::diagnostic::{Kind, ObjectRef},
 };
@@ -40,7 +40,7 @@ impl Files {
     ///
     /// Nothing is named, a file or folder cannot be read, or a folder has no file to read.
     pub(super) fn read(paths: &[PathBuf], context: &Context) -> Result<Self, String> {
-        let files = expand(paths)?;
+        let Listing { files, ignored } = expand(paths)?;
         let loaded = load(&files)?;
         let (changes, mut clashes) = file::join(&loaded);
         let mut cache = Cache::default();
@@ -49,7 +49,7 @@ impl Files {
         }
         add_class(&mut cache, context);
         let translation = translate(&cache, context);
-        let mut problems: Vec<Problem> = Vec::new();
+        let mut problems = ignored;
         let mut places = HashMap::new();
         for Loaded { items, problems: found } in loaded {
             problems.extend(found);
@@ -89,23 +89,24 @@ fn load(files: &[PathBuf]) -> Result<Vec<Loaded>, String> {
     if unreadable.is_empty() { Ok(loaded) } else { Err(unreadable.join("\n")) }
 }
 
-fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+fn expand(paths: &[PathBuf]) -> Result<Listing, String> {
     if paths.is_empty() {
         return Err("name the files or folders to read".to_owned());
     }
-    let mut files = Vec::new();
+    let mut all = Listing::default();
     for path in paths {
         if !path.is_dir() {
-            files.push(path.clone());
+            all.files.push(path.clone());
             continue;
         }
-        let mut found = file::files_in(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
-        if found.is_empty() {
+        let found = file::list(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))?;
+        if found.files.is_empty() {
             return Err(format!("{}: has no *.yaml, *.yml or *.json file", path.display()));
         }
-        files.append(&mut found);
+        all.files.extend(found.files);
+        all.ignored.extend(found.ignored);
     }
-    Ok(files)
+    Ok(all)
 }
 
 /// Files rarely hold the IngressClass that the chart installs. Where they hold none, the class of

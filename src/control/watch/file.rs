@@ -5,8 +5,10 @@
 //! system reports changes of the folder.
 
 mod document;
+mod doubt;
 mod folder;
 mod lines;
+mod listing;
 mod load;
 mod notice;
 mod object;
@@ -14,7 +16,7 @@ mod problem;
 #[cfg(test)]
 mod tests;
 
-pub use folder::files_in;
+pub use listing::{Listing, list};
 pub use load::{Item, Loaded, load};
 pub use problem::Problem;
 
@@ -27,6 +29,7 @@ use notice::Notices;
 use std::{
     fmt, io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 /// A folder of YAML and JSON files as a source of changes.
@@ -67,7 +70,9 @@ impl fmt::Display for FolderError {
                     path.display()
                 )
             }
-            Self::Watch { path, cause } => write!(f, "{}: changes cannot be watched: {cause}", path.display()),
+            Self::Watch { path, cause } => {
+                write!(f, "{}: changes cannot be watched: {}", path.display(), unwatchable(cause))
+            }
             Self::Broken(problems) => {
                 for (index, problem) in problems.iter().enumerate() {
                     if index > 0 {
@@ -103,7 +108,8 @@ impl FolderSource {
         // Watched before it is read, or a change in between would be missed.
         let notices = if path.is_dir() { Some(Notices::of(&path)) } else { None };
         let mut folder = Folder::new(path.clone());
-        let (changes, problems) = folder.scan().map_err(|cause| FolderError::Folder { path: path.clone(), cause })?;
+        let (changes, problems) =
+            folder.scan(Instant::now()).map_err(|cause| FolderError::Folder { path: path.clone(), cause })?;
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(FolderError::Broken(problems));
         }
@@ -119,9 +125,9 @@ impl FolderSource {
     /// Waits for the next changes. Cancelling it loses none.
     pub async fn next(&mut self) -> Vec<Change> {
         loop {
-            self.notices.wait().await;
+            self.wait().await;
             // Small local files: reading them here costs less than handing them to another thread.
-            match self.folder.scan() {
+            match self.folder.scan(Instant::now()) {
                 Ok((changes, problems)) => {
                     report(&problems);
                     if !changes.is_empty() {
@@ -134,6 +140,28 @@ impl FolderSource {
                 }
             }
         }
+    }
+
+    /// Waits until something may have changed.
+    async fn wait(&mut self) {
+        let Some(until) = self.folder.doubtful_until() else { return self.notices.wait().await };
+        tokio::select! {
+            () = self.notices.wait() => {}
+            () = tokio::time::sleep_until(until.into()) => {}
+        }
+    }
+}
+
+/// Why changes cannot be watched. The library tells it in words of its own.
+fn unwatchable(cause: &notify::Error) -> String {
+    match &cause.kind {
+        notify::ErrorKind::MaxFilesWatch => {
+            "the system allows no more watches: raise fs.inotify.max_user_watches".to_owned()
+        }
+        notify::ErrorKind::Io(error) => {
+            format!("{error}; where too many files are open, raise fs.inotify.max_user_instances")
+        }
+        _ => "the system does not report them".to_owned(),
     }
 }
 

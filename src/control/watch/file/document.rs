@@ -2,6 +2,7 @@
 
 use super::lines::Lines;
 use serde_json::Value;
+use serde_saphyr::{Error, MessageFormatter as _, UserMessageFormatter};
 
 /// One document of a file that has content.
 #[derive(Debug)]
@@ -55,7 +56,16 @@ fn parse(line: usize, part: &str) -> Document {
     Document { line, lines: Lines::of(part, line), value }
 }
 
-/// The message on one line, without the excerpt of the file.
+/// The message on one line, without an excerpt of the file and without its line: the text may be
+/// one document of many. The library would tell of its own options.
 fn plain(error: &serde_saphyr::Error) -> String {
-    error.without_snippet().to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
+    let error = error.without_snippet();
+    let message = match error {
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("the key `{key}` is there twice in the same place: remove one").into()
+        }
+        Error::DuplicateMappingKey { key: None, .. } => "a key is there twice in the same place: remove one".into(),
+        error => UserMessageFormatter.format_message(error),
+    };
+    message.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,8 @@
 //! The memory of a folder: what each file held when it was last good, and what was reported.
 
 use super::{
+    doubt::Doubts,
+    listing::{Listing, list},
     load::{self, Item, Loaded},
     object,
     problem::Problem,
@@ -13,9 +15,10 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 /// 2000-01-01: files have no moment at which their objects were created, only an order.
@@ -26,6 +29,9 @@ const FIRST: i64 = 946_684_800;
 pub(super) struct Folder {
     path: PathBuf,
     files: BTreeMap<PathBuf, File>,
+    doubts: Doubts,
+    /// What was said of the folder itself, so that it is said once.
+    told: Vec<Problem>,
     memory: Memory,
 }
 
@@ -51,7 +57,7 @@ struct Known {
 impl Folder {
     /// A folder of which nothing is known.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, files: BTreeMap::new(), memory: Memory::default() }
+        Self { path, files: BTreeMap::new(), doubts: Doubts::default(), told: Vec::new(), memory: Memory::default() }
     }
 
     /// Where it is.
@@ -59,35 +65,68 @@ impl Folder {
         &self.path
     }
 
+    /// When to look again though nothing is noticed: a doubtful version may have settled by then.
+    pub(super) fn doubtful_until(&self) -> Option<Instant> {
+        self.doubts.next()
+    }
+
     /// Reads what is new and says what changed, and what is wrong with files that are new.
-    pub(super) fn scan(&mut self) -> io::Result<(Vec<Change>, Vec<Problem>)> {
-        let paths = files_in(&self.path)?;
+    pub(super) fn scan(&mut self, now: Instant) -> io::Result<(Vec<Change>, Vec<Problem>)> {
+        let Listing { files: paths, ignored } = list(&self.path)?;
         self.files.retain(|path, _| paths.contains(path));
-        let mut problems = Vec::new();
+        self.doubts.retain(&paths);
+        let mut problems = self.untold(&paths, ignored);
         for path in paths {
-            self.scan_file(path, &mut problems);
+            self.scan_file(path, now, &mut problems);
         }
         let items = self.files.values().flat_map(|file| &file.items);
         let changes = self.memory.changes(items, &mut problems);
         Ok((changes, problems))
     }
 
-    fn scan_file(&mut self, path: PathBuf, problems: &mut Vec<Problem>) {
-        let loaded = match load::read(&path) {
-            Ok(text) if self.files.get(&path).is_some_and(|file| file.text == text) => return,
-            Ok(text) => {
-                let loaded = load::parse(&path, &text);
-                self.files.entry(path.clone()).or_default().text = text;
-                loaded
-            }
+    /// What is wrong with the folder itself and was not said before.
+    fn untold(&mut self, paths: &[PathBuf], mut wrong: Vec<Problem>) -> Vec<Problem> {
+        if paths.is_empty() {
+            let message = "has no *.yaml, *.yml or *.json file: every request is answered by 404".to_owned();
+            wrong.push(Problem::of_file(self.path.clone(), Severity::Warning, message));
+        }
+        let told = std::mem::replace(&mut self.told, wrong);
+        self.told.iter().filter(|problem| !told.contains(problem)).cloned().collect()
+    }
+
+    fn scan_file(&mut self, path: PathBuf, now: Instant, problems: &mut Vec<Problem>) {
+        let text = match load::read(&path) {
+            Ok(text) => text,
             Err(problem) => return problems.push(problem),
         };
+        let known = self.files.get(&path);
+        if known.is_some_and(|file| file.text == text) {
+            return self.doubts.end(&path);
+        }
+        let loaded = load::parse(&path, &text);
+        if known.is_some_and(|file| file.would_lose(&loaded)) && !self.doubts.believe(&path, &text, now) {
+            return;
+        }
+        self.doubts.end(&path);
         let is_good = loaded.is_good();
         let Loaded { items, problems: mut found } = loaded;
         problems.append(&mut found);
+        let file = self.files.entry(path).or_default();
+        file.text = text;
         if is_good {
-            self.files.entry(path).or_default().items = items;
+            file.items = items;
         }
+    }
+}
+
+impl File {
+    /// Whether a version is broken, or lacks objects of the last good one: as half of a file does.
+    fn would_lose(&self, loaded: &Loaded) -> bool {
+        let is_left = |item: &Item| {
+            let reference = item.object.reference();
+            loaded.items.iter().any(|left| left.object.reference() == reference)
+        };
+        !self.items.is_empty() && !(loaded.is_good() && self.items.iter().all(is_left))
     }
 }
 
@@ -155,28 +194,4 @@ fn duplicate(item: &Item, object: &ObjectRef) -> Problem {
         severity: Severity::Error,
         message: "an earlier file or document has the same object: that one is used".to_owned(),
     }
-}
-
-/// The files of a folder that are read, by name: *.yaml, *.yml and *.json, not hidden.
-///
-/// # Errors
-///
-/// The folder cannot be read.
-pub fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if is_ours(&path) && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// Hidden files are what editors and volume mounts keep for themselves.
-fn is_ours(path: &Path) -> bool {
-    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
-    !hidden && matches!(extension.as_deref(), Some("yaml" | "yml" | "json"))
 }

@@ -109,6 +109,11 @@ fn kinds_that_mean_nothing_are_warned_of_and_wrong_versions_refused() {
         ["a.yaml:1: Ingress a: apiVersion: `networking.k8s.io/v1beta1` is not read: write networking.k8s.io/v1"]
     );
     assert!(problems("a: [")[0].starts_with("a.yaml:1: is no YAML: "), "{:?}", problems("a: ["));
+    let twice = "kind: Service\nmetadata: {name: a}\n---\na:\n  b: 1\n  c: 1\n  b: 2\n";
+    assert_eq!(
+        problems(twice).last().unwrap(),
+        "a.yaml:7: is no YAML: the key `b` is there twice in the same place: remove one"
+    );
     assert!(problems("hello")[0].contains("is no Kubernetes object"));
 }
 
@@ -185,4 +190,109 @@ async fn a_folder_put_in_place_of_the_old_one_is_read() {
     assert_eq!(routes(&next(&mut source).await), [("web".to_owned(), 2)]);
     fs::write(old.join("a.yaml"), ROUTE).unwrap();
     assert_eq!(routes(&next(&mut source).await), [("web".to_owned(), 3)]);
+}
+
+/// A folder of which everything is known, and a clock that stands where it is put.
+fn known(files: &[(&str, &str)]) -> (TempDir, Folder, impl Fn(u64) -> Instant + use<>) {
+    let written = folder(files);
+    let (mut known, start) = (Folder::new(written.path().to_owned()), Instant::now());
+    known.scan(start).unwrap();
+    (written, known, move |milliseconds| start + Duration::from_millis(milliseconds))
+}
+
+fn changes(folder: &mut Folder, now: Instant) -> Vec<String> {
+    let (changes, problems) = folder.scan(now).unwrap();
+    assert_eq!(problems, []);
+    described(&changes)
+}
+
+#[test]
+fn a_file_that_is_written_in_place_loses_nothing_on_the_way() {
+    let both = format!("{ROUTE}---\n{}", ROUTE.replace("name: web", "name: other"));
+    let (written, mut folder, at) = known(&[("a.yaml", &both)]);
+    let path = written.path().join("a.yaml");
+    let new = both.replace("service: web", "service: new");
+    for (milliseconds, part) in [(20, ""), (170, "apiVersion: paifang.dev/v1alpha1\nkind: Gat"), (320, ROUTE)] {
+        fs::write(&path, part).unwrap();
+        assert_eq!(changes(&mut folder, at(milliseconds)), Vec::<String>::new(), "after {milliseconds} ms");
+    }
+    fs::write(&path, new).unwrap();
+    let told = ["upsert GatewayRoute default/web", "upsert GatewayRoute default/other"];
+    assert_eq!(changes(&mut folder, at(470)), told);
+    assert_eq!(folder.doubtful_until(), None);
+}
+
+#[test]
+fn a_file_that_stays_empty_is_believed() {
+    let (written, mut folder, at) = known(&[("a.yaml", ROUTE), ("b.yaml", "# nothing\n")]);
+    fs::write(written.path().join("a.yaml"), "").unwrap();
+    assert_eq!(changes(&mut folder, at(20)), Vec::<String>::new());
+    fs::write(written.path().join("b.yaml"), ROUTE.replace("name: web", "name: other")).unwrap();
+    assert_eq!(changes(&mut folder, at(40)), ["upsert GatewayRoute default/other"], "others do not wait");
+    assert_eq!(folder.doubtful_until(), Some(at(320)));
+    assert_eq!(changes(&mut folder, at(319)), Vec::<String>::new());
+    assert_eq!(changes(&mut folder, at(320)).last().unwrap(), "delete GatewayRoute default/web");
+    assert_eq!(folder.doubtful_until(), None);
+}
+
+#[test]
+fn a_file_that_stays_broken_is_told_of_once() {
+    let (written, mut folder, at) = known(&[("a.yaml", ROUTE)]);
+    fs::write(written.path().join("a.yaml"), "{").unwrap();
+    assert_eq!(folder.scan(at(0)).unwrap().1, []);
+    let (changes, problems) = folder.scan(at(300)).unwrap();
+    assert_eq!((changes.len(), problems.len()), (0, 1));
+    assert_eq!(folder.scan(at(900)).unwrap().1, []);
+}
+
+#[tokio::test]
+async fn an_emptied_file_is_looked_at_again_without_a_notice() {
+    let folder = folder(&[("a.yaml", ROUTE)]);
+    let (mut source, _) = FolderSource::open(folder.path()).unwrap();
+    fs::write(folder.path().join("a.yaml"), "").unwrap();
+    assert_eq!(described(&next(&mut source).await), ["delete GatewayRoute default/web"]);
+}
+
+#[test]
+fn what_is_no_file_is_warned_of_once() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let written = folder(&[("a.yaml", ROUTE)]);
+    let path = |name: &str| written.path().join(name);
+    symlink(path("nowhere"), path("b.yaml")).unwrap();
+    symlink(path("c.yaml"), path("c.yaml")).unwrap();
+    symlink("/dev/zero", path("d.json")).unwrap();
+    let _socket = UnixListener::bind(path("e.yml")).unwrap();
+    symlink(path("a.yaml"), path("f.txt")).unwrap();
+    fs::create_dir(path("g.yaml")).unwrap();
+    let mut folder = Folder::new(written.path().to_owned());
+    let (_, problems) = folder.scan(Instant::now()).unwrap();
+    let told: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.to_string().replace(&format!("{}/", written.path().display()), ""))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "b.yaml: is ignored: it is a link that leads nowhere",
+            "c.yaml: is ignored: it cannot be followed: Too many levels of symbolic links (os error 40)",
+            "d.json: is ignored: it is a pipe, a device or a socket",
+            "e.yml: is ignored: it is a pipe, a device or a socket",
+        ]
+    );
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Warning));
+    assert_eq!(folder.scan(Instant::now()).unwrap().1, []);
+}
+
+#[test]
+fn a_folder_without_files_is_warned_of_each_time_it_becomes_one() {
+    let written = folder(&[]);
+    let mut folder = Folder::new(written.path().to_owned());
+    let warnings = |folder: &mut Folder| folder.scan(Instant::now()).unwrap().1;
+    let first = warnings(&mut folder);
+    assert!(first[0].to_string().ends_with("every request is answered by 404"), "{first:?}");
+    assert_eq!(warnings(&mut folder), []);
+    fs::write(written.path().join("a.yaml"), ROUTE).unwrap();
+    assert_eq!(warnings(&mut folder), []);
+    fs::remove_file(written.path().join("a.yaml")).unwrap();
+    assert_eq!(warnings(&mut folder), first);
 }
