@@ -4,7 +4,7 @@
 use super::admission::Scan;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TE, TRAILER, UPGRADE},
+    header::{CONNECTION, TE, TRAILER, UPGRADE},
 };
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
@@ -46,9 +46,7 @@ pub(crate) fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item 
 pub(crate) fn clean_request(headers: &mut HeaderMap, scan: &Scan) {
     let trailers = scan.strip.contains(&TE) && takes_trailers(headers);
     if scan.connection {
-        let named: Vec<HeaderName> =
-            connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect();
-        for name in named {
+        for name in named(headers) {
             headers.remove(name);
         }
         headers.remove(CONNECTION);
@@ -56,9 +54,11 @@ pub(crate) fn clean_request(headers: &mut HeaderMap, scan: &Scan) {
     for name in &scan.strip {
         headers.remove(name);
     }
-    // Trailers pass end to end, so the readiness for them does too.
+    // Trailers pass end to end, so the readiness for them does too; it is told anew for each hop
+    // (RFC 9110 section 10.1.4).
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
     if scan.upgrade {
         headers.remove(UPGRADE);
@@ -69,19 +69,39 @@ fn takes_trailers(headers: &HeaderMap) -> bool {
     list(headers, TE).any(|coding| coding.eq_ignore_ascii_case("trailers"))
 }
 
+/// The fields that Connection names and that may go for it.
+fn named(headers: &HeaderMap) -> Vec<HeaderName> {
+    connection_tokens(headers).filter_map(|token| token.parse().ok()).filter(may_be_named).collect()
+}
+
+/// Whether Connection can name a field as one of this hop. What is meant for the other end stays,
+/// whoever names it: it carries identity, framing or state.
 fn may_be_named(name: &HeaderName) -> bool {
-    const KEPT: [&str; 9] = [
-        "host",
+    const KEPT: [&str; 16] = [
         "authorization",
-        "cookie",
-        "content-length",
-        "content-type",
-        "content-encoding",
-        "x-request-id",
-        "origin",
         "cache-control",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "cookie",
+        "etag",
+        "host",
+        "location",
+        "origin",
+        "range",
+        "set-cookie",
+        "vary",
+        "www-authenticate",
+        "x-request-id",
     ];
     !KEPT.contains(&name.as_str()) && !is_identity(name.as_str())
+}
+
+/// Has Connection name Upgrade, beside what it names already.
+pub(crate) fn name_upgrade(headers: &mut HeaderMap) {
+    let te = headers.contains_key(TE);
+    headers.insert(CONNECTION, HeaderValue::from_static(if te { "upgrade, te" } else { "upgrade" }));
 }
 
 /// Removes the fields of the endpoint's own connection from a response.
@@ -90,15 +110,7 @@ pub(crate) fn clean_response(headers: &mut HeaderMap) {
     if per_hop.is_empty() {
         return;
     }
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|token| token.trim().parse().ok())
-        .filter(|name| *name != CONTENT_LENGTH && *name != CONTENT_TYPE)
-        .collect();
-    for name in per_hop.into_iter().chain(named) {
+    for name in per_hop.into_iter().chain(named(headers)) {
         headers.remove(name);
     }
 }
@@ -115,7 +127,7 @@ mod tests {
     fn fields_of_the_endpoints_connection_do_not_reach_the_client() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
-            ("connection", "keep-alive, X-Hop, Content-Type"),
+            ("connection", "keep-alive, X-Hop, Content-Type, Set-Cookie, ETag"),
             ("keep-alive", "timeout=5"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "h2c"),

@@ -167,9 +167,10 @@ async fn fields_of_one_hop_do_not_reach_the_backend() {
     ];
     assert_eq!(gateway.ask(request("GET /", &fields, "")).await.status, 200);
     let seen = backend.last();
-    for name in ["x-hop", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade", "connection"] {
+    for name in ["x-hop", "keep-alive", "proxy-connection", "proxy-authorization", "upgrade"] {
         assert_eq!(seen.all(name), Vec::<&str>::new(), "{name}");
     }
+    assert_eq!(seen.one("connection"), Some("te"), "what the gateway itself says");
     assert_eq!((seen.one("authorization"), seen.one("x-end")), (Some("Bearer y"), Some("1")));
 }
 
@@ -178,7 +179,8 @@ async fn the_readiness_for_trailers_is_passed_on() {
     let backend = Backend::echo("echo").await;
     let gateway = gateway(&backend).await;
     gateway.ask(request("GET /", &["Host: a.example", "Connection: TE", "TE: trailers, gzip;q=0.5"], "")).await;
-    assert_eq!(backend.last().one("te"), Some("trailers"));
+    let seen = backend.last();
+    assert_eq!((seen.one("te"), seen.one("connection")), (Some("trailers"), Some("te")));
 }
 
 #[tokio::test]
@@ -215,8 +217,8 @@ async fn fields_of_one_hop_do_not_reach_the_client() {
     let backend = crate::harness::Script::start(|mut wire: Wire, _| async move {
         wire.request().await;
         wire.send(
-            "HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive\r\nKeep-Alive: timeout=9\r\nX-Hop: 1\r\nUpgrade: h2c\r\n\
-             Proxy-Authenticate: Basic\r\nServer: pod\r\nContent-Length: 2\r\n\r\nok",
+            "HTTP/1.1 200 OK\r\nConnection: X-Hop, keep-alive, Set-Cookie\r\nKeep-Alive: timeout=9\r\nX-Hop: 1\r\n\
+             Upgrade: h2c\r\nProxy-Authenticate: Basic\r\nSet-Cookie: s=1\r\nServer: pod\r\nContent-Length: 2\r\n\r\nok",
         )
         .await;
     })
@@ -224,6 +226,7 @@ async fn fields_of_one_hop_do_not_reach_the_client() {
     let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
     let reply = gateway.get("/").await;
     assert_eq!((reply.status, reply.text().as_str(), reply.field("server")), (200, "ok", Some("pod")));
+    assert_eq!(reply.field("set-cookie"), Some("s=1"), "no backend can have it taken for its own connection");
     for name in ["connection", "keep-alive", "x-hop", "upgrade", "proxy-authenticate"] {
         assert_eq!(reply.head.all(name), Vec::<&str>::new(), "{name}");
     }

@@ -5,12 +5,14 @@
 
 use super::{Routed, http::pass, tunnel::carry};
 use crate::proxy::{
-    body::Body, core::Core, error::Failure, exchange::Exchange, fields::clean_response, permit::Permit,
+    body::Body,
+    core::Core,
+    error::Failure,
+    exchange::Exchange,
+    fields::{clean_response, name_upgrade},
+    permit::Permit,
 };
-use ::http::{
-    HeaderValue, Request, Response, StatusCode, Version,
-    header::{CONNECTION, UPGRADE},
-};
+use ::http::{HeaderValue, Request, Response, StatusCode, Version, header::UPGRADE};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use std::rc::Rc;
@@ -24,7 +26,7 @@ pub(crate) async fn upgrade(
 ) -> Result<Response<Body>, Failure> {
     let client = hyper::upgrade::on(&mut request);
     let (mut parts, incoming) = request.into_parts();
-    parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    name_upgrade(&mut parts.headers);
     parts.headers.insert(UPGRADE, protocol.clone());
     let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -36,7 +38,7 @@ pub(crate) async fn upgrade(
     let agreed = response.headers().get(UPGRADE).cloned().unwrap_or_else(|| protocol.clone());
     let endpoint = hyper::upgrade::on(&mut response);
     clean_response(response.headers_mut());
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    name_upgrade(response.headers_mut());
     response.headers_mut().insert(UPGRADE, agreed);
     tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, lease.into_permit()));
     Ok(response.map(|_| Body::empty()))
