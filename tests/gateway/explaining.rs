@@ -24,9 +24,10 @@ fn explained(folder: &Folder, method: &str, target: &str, fields: &[&str]) -> An
     }
     let output = command.arg(target).stderr(Stdio::inherit()).output().expect("the binary must start");
     let answer: Value = serde_json::from_slice(&output.stdout).expect("the answer must be JSON");
-    let status = answer["status"].as_u64().map_or(200, |status| u16::try_from(status).unwrap());
+    let status = answer["status"].as_u64().map_or(200, |status| u16::try_from(status).expect("a status must fit"));
     assert_eq!(output.status.code(), Some(i32::from(status >= 400)), "{answer}");
-    let forwarded = (status == 200).then(|| answer["winner"]["forwardedPath"].as_str().unwrap().to_owned());
+    let forwarded =
+        (status == 200).then(|| answer["winner"]["forwardedPath"].as_str().expect("a path must be told").to_owned());
     (status, forwarded)
 }
 

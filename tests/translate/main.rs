@@ -81,7 +81,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn translations_are_as_written_down() {
     let mut wrong = Vec::new();
     for path in files(&root().join("tests/data/translate")) {
-        let loaded = [load(&path)];
+        let loaded = [load(&path).unwrap()];
         assert_eq!(loaded[0].problems, [], "{}", path.display());
         let translation = translate(&cache(&loaded), &context(&fs::read_to_string(&path).unwrap()));
         let summary = summary::of(&translation);
@@ -100,7 +100,7 @@ fn translations_are_as_written_down() {
 fn every_sample_translates_without_a_word() {
     let paths = files(&root().join("manifests/samples"));
     assert!(!paths.is_empty());
-    let loaded: Vec<_> = paths.iter().map(|path| load(path)).collect();
+    let loaded: Vec<_> = paths.iter().map(|path| load(path).unwrap()).collect();
     for (path, loaded) in paths.iter().zip(&loaded) {
         assert_eq!(loaded.problems, [], "{}", path.display());
     }
@@ -116,7 +116,7 @@ fn samples_of_the_past_are_valid_for_ever() {
     let paths = files(&root().join("tests/data/crd-history"));
     assert!(!paths.is_empty());
     for path in paths {
-        let loaded = load(&path);
+        let loaded = load(&path).unwrap();
         assert!(!loaded.items.is_empty(), "{}", path.display());
         assert_eq!(loaded.problems, [], "{}", path.display());
     }

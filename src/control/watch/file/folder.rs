@@ -97,7 +97,7 @@ impl Folder {
     fn scan_file(&mut self, path: PathBuf, now: Instant, problems: &mut Vec<Problem>) {
         let text = match load::read(&path) {
             Ok(text) => text,
-            Err(problem) => return problems.push(problem),
+            Err(problem) => return problems.push(*problem),
         };
         let known = self.files.get(&path);
         if known.is_some_and(|file| file.text == text) {
@@ -126,7 +126,8 @@ impl File {
             let reference = item.object.reference();
             loaded.items.iter().any(|left| left.object.reference() == reference)
         };
-        !self.items.is_empty() && !(loaded.is_good() && self.items.iter().all(is_left))
+        let keeps_all = loaded.is_good() && self.items.iter().all(is_left);
+        !self.items.is_empty() && !keeps_all
     }
 }
 

@@ -70,14 +70,14 @@ impl Loaded {
 /// # Errors
 ///
 /// The file itself cannot be read, whatever it holds.
-pub fn load(path: &Path) -> Result<Loaded, Problem> {
+pub fn load(path: &Path) -> Result<Loaded, Box<Problem>> {
     read(path).map(|text| parse(path, &text))
 }
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> Result<String, Problem> {
+pub(super) fn read(path: &Path) -> Result<String, Box<Problem>> {
     let unreadable = |cause: io::Error| {
-        Problem::of_file(path.to_owned(), Severity::Error, format!("cannot be read: {}", reason(&cause)))
+        Box::new(Problem::of_file(path.to_owned(), Severity::Error, format!("cannot be read: {}", reason(&cause))))
     };
     read_text(path).map_err(unreadable)
 }
