@@ -2,6 +2,7 @@
 
 use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId, upstream::TimeLimit};
 use crate::table::Ambiguity;
+use http::HeaderValue;
 use std::sync::Arc;
 
 /// The built kinds of handler. The resource has eight; a kind joins this enum when it is built.
@@ -65,7 +66,7 @@ pub struct Backend {
 }
 
 /// The Strict-Transport-Security value that a rule sends over TLS, ready to be written.
-pub type HstsValue = Arc<str>;
+pub type HstsValue = HeaderValue;
 
 /// Where a rule came from: a label in metrics and logs, never shown to clients.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -89,10 +89,8 @@ impl<'t> Answer<'t> {
         let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id);
-        if let Some(hsts) = self.rule.and_then(|rule| rule.hsts.as_deref()).filter(|_| self.secure)
-            && let Ok(value) = HeaderValue::from_str(hsts)
-        {
-            headers.insert(STRICT_TRANSPORT_SECURITY, value);
+        if let Some(hsts) = self.rule.and_then(|rule| rule.hsts.as_ref()).filter(|_| self.secure) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -145,7 +145,7 @@ fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
         write!(text, " {mark}").unwrap();
     }
     if let Some(hsts) = &rule.hsts {
-        write!(text, " hsts[{hsts}]").unwrap();
+        write!(text, " hsts[{}]", hsts.to_str().unwrap()).unwrap();
     }
     if rule.path_safety != Default::default() {
         write!(text, " {:?}", rule.path_safety).unwrap();

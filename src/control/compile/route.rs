@@ -6,11 +6,14 @@ use super::{
     same_version,
 };
 use crate::{
-    model::{condition::Reason, rule},
+    model::{
+        condition::Reason,
+        rule::{self, HstsValue},
+    },
     resource::{GatewayRoute, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
     table::{Conditions, HostPattern, PathPattern},
 };
-use std::sync::Arc;
+use http::HeaderValue;
 
 /// What a GatewayRoute says by itself.
 #[derive(Debug, Default)]
@@ -20,7 +23,7 @@ pub struct CompiledRoute {
     /// The rules, in the order of the object.
     pub rules: Vec<CompiledRule>,
     /// The Strict-Transport-Security value.
-    pub hsts: Option<Arc<str>>,
+    pub hsts: Option<HstsValue>,
     /// What it sets for Service ports.
     pub settings: Vec<Setting>,
     /// What it sets for its own requests.
@@ -165,7 +168,7 @@ fn compile_path(
     }
 }
 
-fn hsts_value(hsts: &Hsts) -> Arc<str> {
+fn hsts_value(hsts: &Hsts) -> HstsValue {
     let mut value = format!("max-age={}", hsts.max_age_seconds.max(0));
     if hsts.include_subdomains {
         value.push_str("; includeSubDomains");
@@ -173,5 +176,5 @@ fn hsts_value(hsts: &Hsts) -> Arc<str> {
     if hsts.preload {
         value.push_str("; preload");
     }
-    value.into()
+    HeaderValue::try_from(value).expect("digits and words must be a field value")
 }
