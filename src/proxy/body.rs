@@ -46,6 +46,13 @@ impl Body {
         Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None, busy: None, pace: None }
     }
 
+    /// Leaves out what the gateway itself says, as an answer to HEAD does: so many bytes. What
+    /// comes from an endpoint is empty already.
+    pub(crate) fn leave_out(&mut self) -> Option<usize> {
+        let Source::Whole(bytes) = &mut self.source else { return None };
+        bytes.take().map(|bytes| bytes.len())
+    }
+
     /// Settles these accounts when the body has ended.
     pub(crate) fn settle(&mut self, exchange: Exchange) {
         self.exchange = Some(exchange);

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, STRICT_TRANSPORT_SECURITY},
     uri::PathAndQuery,
 };
@@ -38,7 +38,7 @@ pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<In
     let mut exchange = Exchange::open(&core, &table, &peer, &request);
     let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
     exchange.identified(&id);
-    let version = request.version();
+    let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { rule: None, secure: peer.tls };
     let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;
     let style = answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
@@ -47,9 +47,19 @@ pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<In
         reply(&failure, style)
     });
     answer.finish(&core, version, id, &mut response);
+    if is_head {
+        leave_content_out(&mut response);
+    }
     exchange.answered(response.status());
     response.body_mut().settle(exchange);
     response
+}
+
+/// hyper sends no content to HEAD over HTTP/1, but does over HTTP/2.
+fn leave_content_out(response: &mut Response<Body>) {
+    if let Some(bytes) = response.body_mut().leave_out() {
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
+    }
 }
 
 /// What is known of an answer while it is made.

@@ -123,3 +123,21 @@ async fn many_streams_share_a_connection() {
         done.unwrap();
     }
 }
+
+#[tokio::test]
+async fn head_gets_no_body_whoever_answers() {
+    let backend = Backend::echo("echo").await;
+    let (gateway, authority) = start(backend.address(), &[]).await;
+    let mut client = connect(&gateway, &authority).await;
+    for (path, status) in [("/nowhere", 404), ("/in", 200)] {
+        let head = Request::head(format!("https://a.example{path}")).body(Full::default()).unwrap();
+        let answer = client.try_ask(head).await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        assert_eq!((answer.status, answer.body.len()), (status, 0), "{path}");
+        let length = answer.headers.get("content-length").map(|length| length.to_str().unwrap().to_owned());
+        let asked = format!("HEAD {path} HTTP/1.1\r\nHost: a.example\r\n\r\n");
+        let stream = TlsClient::new(&authority, &[]).open(gateway.address("https"), "a.example").await;
+        let mut wire = Wire::over(stream);
+        wire.send(asked).await;
+        assert_eq!(wire.reply_to_head().await.field("content-length"), length.as_deref(), "{path}");
+    }
+}
