@@ -21,7 +21,7 @@ use crate::{
     },
     table::{
         Outcome, RequestView,
-        path::{Ambiguity, normalise},
+        path::{Ambiguity, forwarded, normalise},
     },
 };
 use http::{
@@ -152,7 +152,7 @@ fn check(
     found: &Found,
     request: &Request<Incoming>,
 ) -> Result<Option<Uri>, Failure> {
-    if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !permits(rule.path_safety, *ambiguity)) {
+    if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
         core.metrics.protect(Protection::Admission);
         return Err(Failure::AmbiguousPath(ambiguity.as_str()));
     }
@@ -166,14 +166,6 @@ fn check(
         return Err(Failure::BodyTooLarge);
     }
     target(rule, found, request.uri())
-}
-
-fn permits(safety: PathSafety, ambiguity: Ambiguity) -> bool {
-    match safety {
-        PathSafety::Strict => false,
-        PathSafety::AllowEncodedSlash => ambiguity == Ambiguity::EncodedSlash,
-        PathSafety::Raw => true,
-    }
 }
 
 fn declared_length(headers: &HeaderMap) -> u64 {
@@ -194,32 +186,12 @@ fn https_required(request: &Request<Incoming>) -> Failure {
 /// The path and query for the endpoint; `None` where the target goes on as it came.
 fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Option<Uri>, Failure> {
     let cut = if rule.trim_prefix { found.prefix } else { 0 };
-    let normal = found.path.as_deref();
-    let rest = match normal {
-        Some(normal) if rule.path_safety != PathSafety::Raw => normal.get(cut..).unwrap_or_default(),
-        _ if cut == 0 => return Ok(origin_form(uri)),
-        Some(normal) => past_segments(uri.path(), segments(normal.get(..cut).unwrap_or_default())),
-        None => uri.path().get(cut..).unwrap_or_default(),
-    };
-    let slash = if rest.starts_with('/') { "" } else { "/" };
+    let raw = rule.path_safety == PathSafety::Raw;
+    let Some(path) = forwarded(uri.path(), found.path.as_deref(), cut, raw) else { return Ok(origin_form(uri)) };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
-    let text = format!("{slash}{rest}{query}");
+    let text = format!("{path}{query}");
     let refused = |_| Failure::BadRequest("The path cannot be passed on after its prefix was cut.");
     text.parse().map(Some).map_err(refused)
-}
-
-/// How many segments a prefix has.
-fn segments(prefix: &str) -> usize {
-    prefix.split('/').filter(|segment| !segment.is_empty()).count()
-}
-
-/// What is left of a path as it came past so many segments. Normalising changes the length of a
-/// segment but never their number, so they are what a prefix is measured by.
-fn past_segments(path: &str, count: usize) -> &str {
-    (0..count).fold(path, |left, _| {
-        let left = left.trim_start_matches('/');
-        left.find('/').map_or("", |end| &left[end..])
-    })
 }
 
 fn origin_form(uri: &Uri) -> Option<Uri> {
