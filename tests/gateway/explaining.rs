@@ -10,6 +10,7 @@ const SPEC: &str = "{rules: [
   {matches: [{path: {value: /raw}}], pathSafety: Raw, backends: [{service: echo}]},
   {matches: [{path: {value: /slash}}], pathSafety: AllowEncodedSlash, backends: [{service: echo}]},
   {matches: [{path: {value: /none}}], backends: [{service: none, port: 80}]},
+  {matches: [{path: {value: /weightless}}], backends: [{service: echo, weight: 0}]},
   {matches: [{path: {value: /get}, methods: [GET]}], backends: [{service: echo}]},
   {matches: [{path: {value: /strict}}], backends: [{service: echo}]}]}";
 
@@ -55,6 +56,7 @@ async fn the_explanation_is_what_the_gateway_does() {
         "/raw/%61//b",
         "/raw/..%2fb;c",
         "/none",
+        "/weightless",
         "/nowhere",
         &long,
     ] {

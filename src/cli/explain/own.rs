@@ -51,7 +51,11 @@ pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
         return Some(Own::new(400, format!("{ambiguity}, which pathSafety {:?} refuses", rule.path_safety)));
     }
     if rule.redirect_to_https && asked.scheme == "http" {
-        return Some(Own::new(308, "plain HTTP is redirected to HTTPS"));
+        return Some(if asked.host.is_empty() {
+            Own::new(400, "plain HTTP is redirected to HTTPS, but the request names no host")
+        } else {
+            Own::new(308, "plain HTTP is redirected to HTTPS")
+        });
     }
     if let Some(reason) = rule.broken {
         return Some(Own::new(500, format!("the rule cannot serve: {reason}")));
@@ -62,7 +66,7 @@ pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
 /// Endpoints are not looked at: the files seldom hold those that will be there.
 fn unbacked(rule: &Rule) -> Option<Own> {
     let mut taking = rule.backends.iter().filter(|backend| backend.weight > 0);
-    let Some(first) = taking.next() else { return Some(Own::new(503, "no backend has a weight")) };
+    let Some(first) = taking.next() else { return Some(Own::new(500, "all weights are 0")) };
     let BackendTarget::Invalid(reason) = first.target else { return None };
     let none = taking.all(|backend| matches!(backend.target, BackendTarget::Invalid(_)));
     none.then(|| Own::new(500, format!("no backend can be used: {reason}")))

@@ -178,7 +178,7 @@ fn what_is_refused_before_any_rule_is_told_alone() {
 fn a_rule_whose_backends_cannot_be_used_answers_itself() {
     for (path, told) in [
         ("/none", "  the gateway answers 500 itself: no backend can be used: BackendNotFound"),
-        ("/weightless", "  the gateway answers 503 itself: no backend has a weight"),
+        ("/weightless", "  the gateway answers 500 itself: all weights are 0"),
     ] {
         let (code, text) = explain(&format!("https://raw.example.com{path}"), "GET", &[]);
         assert_eq!((code, text.lines().nth(1)), (1, Some(told)), "{text}");
