@@ -133,14 +133,15 @@ fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>
         return None;
     }
     let Some((namespace, name, tracked)) = cache.secrets.get_named(namespace, name) else {
-        let message =
-            format!("there is no Secret `{name}` in namespace `{namespace}`: the default certificate is served");
+        let message = format!("there is no Secret `{name}` in namespace `{namespace}`: {}", instead(build, wanted));
         refuse(build, Reason::InvalidCertificateRef, message);
         return None;
     };
     let (parsed, problem) = usable(tracked);
     if let Some(problem) = problem {
-        refuse(build, Reason::InvalidCertificateRef, format!("Secret `{name}` cannot be used: {problem}"));
+        let instead = if parsed.is_some() { "its last good version goes on serving" } else { instead(build, wanted) };
+        let message = format!("Secret `{name}` cannot be used: {problem}; {instead}");
+        refuse(build, Reason::InvalidCertificateRef, message);
     }
     Some((Arc::clone(namespace), Arc::clone(name), parsed?.clone()))
 }
@@ -148,10 +149,21 @@ fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>
 /// The certificate that serves, and what is wrong with the newest version of its Secret.
 fn usable(tracked: &Tracked<Secret>) -> (Option<&ParsedCertificate>, Option<String>) {
     let serving = tracked.serving().and_then(|held| held.compiled().as_ref().as_ref().ok());
-    let suffix = if serving.is_some() { "; its last good version goes on serving" } else { "" };
     let newest = tracked.newest().and_then(|held| held.compiled().as_ref().as_ref().err());
-    let problem = newest.map(|error| format!("{error}{suffix}"));
-    (serving, problem.or_else(|| tracked.unreadable().map(|why| format!("{}{suffix}", why.message))))
+    let problem = newest.map(ToString::to_string);
+    (serving, problem.or_else(|| tracked.unreadable().map(|why| why.message.clone())))
+}
+
+/// What TLS clients get where a Secret serves nothing.
+fn instead(build: &Build<'_>, wanted: Wanted<'_>) -> &'static str {
+    // Only the gateway's own settings speak for the Secret itself.
+    if wanted.object.kind == Kind::Secret {
+        "there is no default certificate, so TLS handshakes fail for names without a certificate of their own"
+    } else if build.context.default_certificate.is_some() {
+        "the default certificate is served"
+    } else {
+        "there is no default certificate either, so TLS handshakes fail for names that no other certificate covers"
+    }
 }
 
 fn not_read(build: &Build<'_>, namespace: &str) -> String {

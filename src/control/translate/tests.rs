@@ -230,6 +230,29 @@ fn the_default_certificate_comes_from_the_settings() {
 }
 
 #[test]
+fn a_missing_certificate_says_what_clients_get_instead() {
+    let mut cache = cache(SERVICE);
+    let missing = |cache: &Cache, default: Option<&str>| {
+        let default_certificate = default.map(|name| ("web".to_owned(), name.to_owned()));
+        let translation = translate(cache, &Context { default_certificate, ..Context::default() });
+        let messages = translation.diagnostics.into_iter().map(|diagnostic| diagnostic.message);
+        messages.filter_map(|message| Some(message.split_once("`nope`")?.1.to_owned())).collect::<Vec<_>>()
+    };
+    let fails = "there is no default certificate, so TLS handshakes fail for names without a certificate of their own";
+    assert_eq!(missing(&cache, Some("nope")), [format!(" in namespace `web`: {fails}")]);
+    let (pem, key) = certificate(&["a.example.com"]);
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("web", "nope", &pem, "no key")))));
+    let told = missing(&cache, Some("nope"));
+    assert!(told[0].starts_with(" cannot be used: ") && told[0].ends_with(&format!("; {fails}")), "{told:?}");
+    cache.apply(Change::Delete(ObjectRef::new(Kind::Secret, "web", "nope")));
+    cache.apply(Change::Upsert(Object::Secret(Arc::new(secret("web", "cert", &pem, &key)))));
+    upsert(&mut cache, &tls_route("a.example.com", "secretName: nope"));
+    assert_eq!(missing(&cache, Some("cert")), [" in namespace `web`: the default certificate is served"]);
+    let neither = " in namespace `web`: there is no default certificate either, so TLS handshakes fail for names that no other certificate covers";
+    assert_eq!(missing(&cache, None), [neither]);
+}
+
+#[test]
 fn the_oldest_of_two_certificates_serves_a_host() {
     let older = tls_route("a.example.com", "secretName: cert")
         .replace("generation: 1", "creationTimestamp: '2024-01-01T00:00:00Z'");
