@@ -154,6 +154,7 @@ pub(super) fn serve(serving: Serving) -> Result<(), String> {
 }
 
 async fn run(serving: Serving) -> Result<(), String> {
+    ignore_hangups().map_err(text)?;
     let bound = serving.bind()?;
     let admin =
         bind(Listener { name: "admin".into(), address: serving.admin, protocol: Protocol::Http }).map_err(text)?;
@@ -229,6 +230,17 @@ fn start_admin(admin: Admin, bound: Bound) -> Result<(), String> {
     };
     // It serves until the process ends, so that probes see the drain to its end.
     std::thread::Builder::new().name("admin".to_owned()).spawn(serve).map_err(text)?;
+    Ok(())
+}
+
+/// Whoever sends SIGHUP to have the configuration read again must not end the gateway by it.
+fn ignore_hangups() -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            tracing::info!("SIGHUP is ignored: routes and certificates are followed as they change");
+        }
+    });
     Ok(())
 }
 

@@ -181,3 +181,37 @@ async fn a_flag_that_does_not_exist_is_a_usage_error() {
     assert_eq!(code, Some(2), "{log}");
     assert!(log.contains("--htpp"), "{log}");
 }
+
+#[tokio::test]
+async fn a_hangup_is_told_of_and_ends_nothing() {
+    let backend = Backend::echo("echo").await;
+    let gateway = Gateway::start(Folder::with(backend.address(), "{rules: [{backends: [{service: echo}]}]}")).await;
+    gateway.signal("HUP");
+    eventually(DEADLINE, "the hangup is in the log", || {
+        let log = gateway.log();
+        std::future::ready(if log.contains("SIGHUP is ignored") { Ok(()) } else { Err(log) })
+    })
+    .await;
+    assert_eq!(gateway.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_away_is_told_of_in_our_words() {
+    let backend = Backend::echo("echo").await;
+    let gateway = Gateway::start(Folder::with(backend.address(), "{rules: [{backends: [{service: echo}]}]}")).await;
+    std::fs::remove_dir_all(gateway.folder.path()).unwrap();
+    eventually(DEADLINE, "the loss is in the log", || {
+        let log = gateway.log();
+        std::future::ready(if log.contains("the folder cannot be read") { Ok(()) } else { Err(log) })
+    })
+    .await;
+    let log = gateway.log();
+    assert!(!log.contains("inotify") && !log.contains(".cargo"), "{log}");
+}
+
+#[tokio::test]
+async fn an_empty_folder_is_warned_of() {
+    let gateway = Gateway::start(Folder::new()).await;
+    assert_eq!(gateway.get("/").await.status, 404);
+    assert!(gateway.log().contains("every request is answered by 404"), "{}", gateway.log());
+}
