@@ -3,7 +3,7 @@
 use http_body_util::Full;
 use hyper::{Response, header::SET_COOKIE};
 
-use crate::harness::{Backend, Folder, Gateway, Wire, get, request};
+use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request};
 
 const ANY: &str = "{rules: [{backends: [{service: echo}]}]}";
 
@@ -263,4 +263,19 @@ async fn a_prefix_is_cut_where_the_route_says_so() {
         assert_eq!(backend.last().target, seen, "{sent}");
     }
     assert_eq!(gateway.get("/website").await.status, 404, "a prefix ends at a segment border");
+}
+
+#[tokio::test]
+async fn an_answer_may_have_100_fields() {
+    for (fields, status) in [(100, 200), (101, 502)] {
+        let backend = Script::start(move |mut wire: Wire, _| async move {
+            wire.request().await;
+            let more: String = (1..fields).map(|number| format!("X-{number}: v\r\n")).collect();
+            wire.send(format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{more}\r\n")).await;
+            wire.rest().await;
+        })
+        .await;
+        let gateway = Gateway::start(Folder::with(backend.address(), "{rules: [{backends: [{service: echo}]}]}")).await;
+        assert_eq!(gateway.get("/").await.status, status, "{fields} fields");
+    }
 }
