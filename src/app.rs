@@ -1,12 +1,15 @@
 //! The composition root: builds every part, owns the runtimes, and stops them in order. No logic.
 
+mod failure;
 mod serving;
 mod source;
+mod stopping;
 
 use crate::{
     cli::{self, Cli, Command, check, explain, output::Output},
     telemetry,
 };
+use failure::Failure;
 use serving::{Serving, serve};
 use std::{fmt::Display, io::Write as _, process::ExitCode};
 
@@ -76,9 +79,12 @@ fn tool<E: Display>(run: impl FnOnce(&mut dyn std::io::Write) -> Result<u8, E>) 
 
 fn start(serving: Serving) -> ExitCode {
     let logging = telemetry::start(serving.process.log_format, &serving.process.log_level);
-    match logging.map_err(|error| error.to_string()).and_then(|()| serve(serving)) {
+    match logging.map_err(|error| Failure::Start(error.to_string())).and_then(|()| serve(serving)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(failure) => {
+            fail(&failure);
+            failure.exit_code().into()
+        }
     }
 }
 

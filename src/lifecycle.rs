@@ -1,5 +1,7 @@
 //! The life of the process as probes see it: started, ready, draining.
 
+pub mod vital;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,

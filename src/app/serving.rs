@@ -1,6 +1,10 @@
 //! A serving process: from checked flags to running threads, and back down in order.
 
-use super::source::{self, Running, SourcePlan};
+use super::{
+    failure::Failure,
+    source::{self, SourcePlan},
+    stopping,
+};
 use crate::{
     admin::Admin,
     cli::args::{AccessLog, DemoArgs, LocalArgs, ProcessArgs, StandaloneArgs, TlsVersion},
@@ -10,7 +14,7 @@ use crate::{
         settle::{Settler, TABLE},
         translate::{Context, Namespaces},
     },
-    lifecycle::Readiness,
+    lifecycle::{Readiness, vital::Vitals},
     live::generation::Generation,
     metrics::Metrics,
     model::listener::{Listener, Protocol},
@@ -23,10 +27,7 @@ use crate::{
     table::swap,
 };
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{mpsc, watch},
-};
+use tokio::sync::{mpsc, watch};
 
 /// How many changes sources may be ahead of the controller.
 const CHANGES: usize = 4096;
@@ -108,7 +109,7 @@ impl Serving {
         }
     }
 
-    fn engine_settings(&self) -> EngineSettings {
+    fn engine_settings(&self, vitals: &Vitals) -> EngineSettings {
         EngineSettings {
             limits: self.process.limits.limits(),
             trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
@@ -117,6 +118,7 @@ impl Serving {
                 timeout: self.process.drain_timeout.unwrap_or(Duration::from_secs(30)),
             },
             access_log: self.process.access_log != Some(AccessLog::Off),
+            vitals: vitals.clone(),
         }
     }
 
@@ -145,22 +147,25 @@ struct Control {
     changes: mpsc::Receiver<crate::control::change::Change>,
     synced: watch::Receiver<bool>,
     reports: watch::Sender<Arc<Vec<ObjectReport>>>,
+    /// Told when a task or thread ends that must not.
+    vitals: Vitals,
 }
 
-/// Serves until a signal, then drains.
-pub(super) fn serve(serving: Serving) -> Result<(), String> {
+/// Serves until a signal, or until a part is lost that must not be, then drains.
+pub(super) fn serve(serving: Serving) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
     runtime.block_on(run(serving))
 }
 
-async fn run(serving: Serving) -> Result<(), String> {
-    ignore_hangups().map_err(text)?;
+async fn run(serving: Serving) -> Result<(), Failure> {
+    stopping::ignore_hangups().map_err(text)?;
     let bound = serving.bind()?;
     let admin =
         bind(Listener { name: "admin".into(), address: serving.admin, protocol: Protocol::Http }).map_err(text)?;
     let metrics = Arc::new(Metrics::new(serving.cores(), MOST_SERIES).map_err(text)?);
     let readiness = Readiness::default();
     readiness.waits(TABLE, "the first routing table is not installed yet");
+    let (vitals, losses) = Vitals::new();
     let (changes_in, changes) = mpsc::channel(CHANGES);
     let (reports, reported) = watch::channel(Arc::default());
     let wiring = source::Wiring {
@@ -168,21 +173,18 @@ async fn run(serving: Serving) -> Result<(), String> {
         reports: reported,
         readiness: readiness.clone(),
         metrics: metrics.control.clone(),
+        vitals: vitals.clone(),
     };
     let addresses = addresses(&bound, &admin);
     let mut source = source::start(&serving.source, wiring).await?;
-    let control = Control { changes, synced: source.synced(), reports };
+    let control = Control { changes, synced: source.synced(), reports, vitals: vitals.clone() };
     let (engine, published) = start_engine(&serving, bound, &metrics, &readiness, control)?;
-    start_admin(Admin { readiness: readiness.clone(), metrics }, admin)?;
+    start_admin(Admin { readiness: readiness.clone(), metrics }, admin, &vitals)?;
     for (name, address) in &addresses {
         tracing::info!(listener = name, address = %address, "listening");
     }
     source.announce(&addresses, published);
-    let fast = stop_signal().await.map_err(text)?;
-    readiness.drain();
-    tracing::info!("draining");
-    drain(engine, source, fast).await;
-    Ok(())
+    stopping::run(engine, source, &readiness, losses).await
 }
 
 fn addresses(bound: &[Bound], admin: &Bound) -> Vec<(String, SocketAddr)> {
@@ -215,15 +217,18 @@ fn start_engine(
         readiness: readiness.clone(),
         metrics: metrics.control.clone(),
     };
-    let engine = Engine::start(serving.engine_settings(), metrics, &tls, bound, subscribers, &endpoint_changes);
-    tokio::spawn(controller.run(control.changes, control.synced));
-    tokio::spawn(settler.run());
+    let settings = serving.engine_settings(&control.vitals);
+    let engine = Engine::start(settings, metrics, &tls, bound, subscribers, &endpoint_changes);
+    tokio::spawn(control.vitals.hold("the controller", controller.run(control.changes, control.synced)));
+    tokio::spawn(control.vitals.hold("the settler", settler.run()));
     engine.map(|engine| (engine, newest)).map_err(text)
 }
 
-fn start_admin(admin: Admin, bound: Bound) -> Result<(), String> {
+fn start_admin(admin: Admin, bound: Bound, vitals: &Vitals) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
+    let vital = vitals.guard("the admin listener");
     let serve = move || {
+        let _vital = vital;
         if let Err(error) = runtime.block_on(admin.serve(bound.into_socket())) {
             tracing::error!(%error, "the admin listener has stopped");
         }
@@ -231,42 +236,4 @@ fn start_admin(admin: Admin, bound: Bound) -> Result<(), String> {
     // It serves until the process ends, so that probes see the drain to its end.
     std::thread::Builder::new().name("admin".to_owned()).spawn(serve).map_err(text)?;
     Ok(())
-}
-
-/// Whoever sends SIGHUP to have the configuration read again must not end the gateway by it.
-fn ignore_hangups() -> std::io::Result<()> {
-    let mut hangups = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            tracing::info!("SIGHUP is ignored: routes and certificates are followed as they change");
-        }
-    });
-    Ok(())
-}
-
-/// Waits for the signal to stop; true when it is to be quick.
-async fn stop_signal() -> std::io::Result<bool> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok(false),
-        _ = interrupt.recv() => Ok(true),
-    }
-}
-
-/// Drains; a second Ctrl-C ends it at once.
-async fn drain(engine: Engine, mut source: Running, fast: bool) {
-    let interrupted = async {
-        match signal(SignalKind::interrupt()) {
-            Ok(mut interrupt) => interrupt.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let drained = async {
-        tokio::join!(engine.drain(fast), source.leave());
-        source.stop().await;
-    };
-    tokio::select! {
-        () = drained => {}
-        _ = interrupted => tracing::warn!("interrupted again: stopping at once"),
-    }
 }

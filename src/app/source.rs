@@ -6,7 +6,7 @@ mod folder;
 
 use crate::{
     control::{change::Change, publish::Published, report::ObjectReport},
-    lifecycle::Readiness,
+    lifecycle::{Readiness, vital::Vitals},
     metrics::ControlMetrics,
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -34,6 +34,8 @@ pub(super) struct Wiring {
     pub(super) reports: watch::Receiver<Arc<Vec<ObjectReport>>>,
     pub(super) readiness: Readiness,
     pub(super) metrics: ControlMetrics,
+    /// Told when a task of the source ends.
+    pub(super) vitals: Vitals,
 }
 
 /// A source that runs.

@@ -11,6 +11,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+use crate::lifecycle::vital::Vitals;
 use election::Election;
 use kube::Client;
 use std::{sync::Arc, time::Duration};
@@ -49,17 +50,22 @@ pub struct Leader {
 impl Leader {
     /// Starts to stand for election on the current runtime.
     #[must_use]
-    pub fn start(client: &Client, settings: &LeaseSettings) -> Self {
+    pub fn start(client: &Client, settings: &LeaseSettings, vitals: &Vitals) -> Self {
         let store = ApiStore::new(client, &settings.namespace, &settings.name);
         let identity = format!("{}_{:08x}", settings.pod_name, fastrand::u32(..));
-        Self::start_with(store, identity.into())
+        Self::start_with(store, identity.into(), vitals)
     }
 
-    fn start_with(store: impl store::LeaseStore, identity: Arc<str>) -> Self {
+    fn start_with(store: impl store::LeaseStore, identity: Arc<str>, vitals: &Vitals) -> Self {
         let (leading, is_leader) = watch::channel(false);
         let (stop, stopped) = watch::channel(false);
         let election = Election::new(store, Arc::clone(&identity), leading);
-        Self { identity, is_leader, stop, task: tokio::spawn(election.run(stopped)) }
+        Self {
+            identity,
+            is_leader,
+            stop,
+            task: tokio::spawn(vitals.hold("the leader election", election.run(stopped))),
+        }
     }
 
     /// The name in the Lease while this process leads.

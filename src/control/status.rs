@@ -18,6 +18,7 @@ mod writer;
 pub use publish::{Publish, PublishAddress};
 
 use super::report::ObjectReport;
+use crate::lifecycle::vital::Vitals;
 use kube::Client;
 use std::sync::{
     Arc,
@@ -87,8 +88,9 @@ pub struct StatusWriter {
 impl StatusWriter {
     /// Starts the writer on the current runtime. It ends when the sender of reports is dropped.
     #[must_use]
-    pub fn start(client: &Client, inputs: StatusInputs) -> Self {
-        Self { task: tokio::spawn(writer::Writer::new(client.clone(), inputs).run()) }
+    pub fn start(client: &Client, inputs: StatusInputs, vitals: &Vitals) -> Self {
+        let run = writer::Writer::new(client.clone(), inputs).run();
+        Self { task: tokio::spawn(vitals.hold("the status writer", run)) }
     }
 
     /// Ends the writer and waits until it is gone. Statuses not written yet are left to the next

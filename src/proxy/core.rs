@@ -7,6 +7,7 @@ use super::{
     access_log::LogBuffer, clock::Alarm, clock::Clock, context::Ids, installed::Installed, upstream::pool::Pools,
 };
 use crate::{
+    lifecycle::vital::Vitals,
     live::route_stats::RouteStats,
     metrics::CoreMetrics,
     settings::{Limits, TrustedProxies},
@@ -42,6 +43,8 @@ pub struct CoreSettings {
     pub trusted: Arc<TrustedProxies>,
     /// The counts of requests that no rule took.
     pub unrouted: Arc<RouteStats>,
+    /// Told when a task of the core ends.
+    pub vitals: Vitals,
 }
 
 /// One core.

@@ -9,6 +9,7 @@ use super::{
     tls::Tls,
 };
 use crate::{
+    lifecycle::vital::Vitals,
     live::generation::Generation,
     metrics::Metrics,
     settings::{Drain, Limits, TrustedProxies},
@@ -40,6 +41,8 @@ pub struct EngineSettings {
     pub drain: Drain,
     /// Whether requests are logged on standard output.
     pub access_log: bool,
+    /// Told when a thread or task of the engine ends.
+    pub vitals: Vitals,
 }
 
 /// The threads of the data path.
@@ -67,11 +70,12 @@ impl Engine {
         endpoints: &watch::Receiver<u64>,
     ) -> io::Result<Self> {
         let (phase, phases) = watch::channel(Phase::Serving);
-        let (log, log_writer) = if settings.access_log { start_log()? } else { (None, None) };
+        let (log, log_writer) = if settings.access_log { start_log(&settings.vitals)? } else { (None, None) };
         let core_settings = CoreSettings {
             limits: Arc::new(settings.limits),
             trusted: Arc::new(settings.trusted),
             unrouted: metrics.routes.unrouted(),
+            vitals: settings.vitals.clone(),
         };
         let count = tables.len();
         let (mut cores, mut inboxes) = (Vec::new(), Vec::new());
@@ -82,7 +86,9 @@ impl Engine {
             let (settings, metrics) = (core_settings.clone(), Arc::clone(&metrics.cores[index]));
             let (log, phases, endpoints) = (log.clone(), phases.clone(), endpoints.clone());
             let tls = (index == 0).then(|| Arc::clone(tls));
+            let vital = settings.vitals.guard(&format!("core {index}"));
             let run = move || {
+                let _vital = vital;
                 let core = Core::new(index, settings, metrics, log.map(LogBuffer::new), load, count);
                 block_on_local(run_core(core, tls, table, inbox, phases, endpoints));
             };
@@ -95,9 +101,11 @@ impl Engine {
             most_connections: core_settings.limits.connections,
             metrics: Arc::clone(&metrics.acceptor),
         };
-        let acceptor = std::thread::Builder::new()
-            .name("accept".to_owned())
-            .spawn(move || block_on_local(accept(acceptor, listeners, phases)))?;
+        let accepting = core_settings
+            .vitals
+            .hold("the accepting thread", accept(acceptor, listeners, phases, core_settings.vitals.clone()));
+        let acceptor =
+            std::thread::Builder::new().name("accept".to_owned()).spawn(move || block_on_local(accepting))?;
         Ok(Self { phase, cores, acceptor, log_writer, loads, drain: settings.drain })
     }
 
@@ -142,9 +150,13 @@ impl Engine {
 
 type LogQueue = std::sync::mpsc::SyncSender<Vec<u8>>;
 
-fn start_log() -> io::Result<(Option<LogQueue>, Option<JoinHandle<()>>)> {
+fn start_log(vitals: &Vitals) -> io::Result<(Option<LogQueue>, Option<JoinHandle<()>>)> {
     let (queue, buffers) = access_log::channel();
-    let write = move || access_log::write_all(&buffers, &mut io::stdout());
+    let vital = vitals.guard("the access log");
+    let write = move || {
+        let _vital = vital;
+        access_log::write_all(&buffers, &mut io::stdout());
+    };
     let thread = std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?;
     Ok((Some(queue), Some(thread)))
 }
@@ -157,14 +169,15 @@ fn block_on_local(work: impl Future<Output = ()>) {
 }
 
 /// Accepts until the drain delay is over.
-async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, mut phases: watch::Receiver<Phase>) {
+async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, mut phases: watch::Receiver<Phase>, vitals: Vitals) {
     for bound in listeners {
         let acceptor = acceptor.clone();
-        tokio::task::spawn_local(async move {
+        let part = format!("the {} listener", bound.listener.name);
+        tokio::task::spawn_local(vitals.hold(&part, async move {
             if let Err(error) = acceptor.run(bound).await {
                 tracing::error!(%error, "a listener has stopped");
             }
-        });
+        }));
     }
     drop(acceptor);
     // Either the phase comes, or the engine is gone: both end the listeners.
@@ -181,18 +194,24 @@ async fn run_core(
     endpoints: watch::Receiver<u64>,
 ) {
     let clock = Rc::clone(&core.clock);
-    tokio::task::spawn_local(async move { clock.run().await });
-    tokio::task::spawn_local(install::run(Rc::clone(&core), tls, table));
-    tokio::task::spawn_local(housekeep(Rc::clone(&core)));
-    tokio::task::spawn_local(forget_endpoints(Rc::clone(&core), endpoints));
+    spawn_vital(&core, "clock", async move { clock.run().await });
+    spawn_vital(&core, "install", install::run(Rc::clone(&core), tls, table));
+    spawn_vital(&core, "housekeeping", housekeep(Rc::clone(&core)));
+    spawn_vital(&core, "endpoints", forget_endpoints(Rc::clone(&core), endpoints));
     let serving = Rc::clone(&core);
-    tokio::task::spawn_local(async move {
+    spawn_vital(&core, "inbox", async move {
         while let Some(accepted) = inbox.recv().await {
             begin(&serving, accepted);
         }
     });
     follow(&core, phases).await;
     flush(&core);
+}
+
+/// A core without one of its tasks would go on half alive.
+fn spawn_vital(core: &Core, task: &str, work: impl Future<Output = ()> + 'static) {
+    let part = format!("the {task} task of core {}", core.index);
+    tokio::task::spawn_local(core.settings.vitals.hold(&part, work));
 }
 
 fn begin(core: &Rc<Core>, accepted: Accepted) {

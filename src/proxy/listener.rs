@@ -96,6 +96,21 @@ pub(crate) struct CoreInbox {
     pub(crate) load: Arc<AtomicUsize>,
 }
 
+impl CoreInbox {
+    fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// Hands a connection over, or back when the core is gone.
+    fn take(&self, accepted: Accepted) -> Result<(), Accepted> {
+        self.load.fetch_add(1, Ordering::Relaxed);
+        self.sockets.send(accepted).map_err(|mpsc::error::SendError(back)| {
+            self.load.fetch_sub(1, Ordering::Relaxed);
+            back
+        })
+    }
+}
+
 /// What all listeners share.
 #[derive(Clone, Debug)]
 pub(crate) struct Acceptor {
@@ -119,18 +134,24 @@ impl Acceptor {
     }
 
     fn hand_over(&self, stream: TcpStream, peer: SocketAddr, protocol: Protocol) {
-        let load = |core: &&CoreInbox| core.load.load(Ordering::Relaxed);
-        let open: usize = self.cores.iter().map(|core| core.load.load(Ordering::Relaxed)).sum();
-        let Some(core) = self.cores.iter().min_by_key(load) else { return };
+        let open: usize = self.cores.iter().map(CoreInbox::load).sum();
         if open >= self.most_connections || prepare(&stream).is_err() {
             self.metrics.protect(Protection::Connections);
             return;
         }
         let tls = (protocol == Protocol::Https).then(|| self.tls.config());
-        core.load.fetch_add(1, Ordering::Relaxed);
-        if core.sockets.send(Accepted { stream, peer, tls }).is_err() {
-            core.load.fetch_sub(1, Ordering::Relaxed);
+        let mut accepted = Accepted { stream, peer, tls };
+        while let Some(core) = self.least_loaded() {
+            match core.take(accepted) {
+                Ok(()) => return,
+                Err(back) => accepted = back,
+            }
         }
+    }
+
+    /// A core that takes no more connections has no load, and would be picked again and again.
+    fn least_loaded(&self) -> Option<&CoreInbox> {
+        self.cores.iter().filter(|core| !core.sockets.is_closed()).min_by_key(|core| core.load())
     }
 
     /// A connection that broke off before it was accepted is nothing; no descriptors left is a reason
@@ -148,4 +169,32 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let keepalive = socket2::TcpKeepalive::new().with_time(super::upstream::connect::KEEPALIVE);
     socket2::SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::tls::MinimumVersion;
+
+    #[test]
+    fn a_core_that_is_gone_gets_no_connections() {
+        let (gone, lost) = mpsc::unbounded_channel();
+        let (sockets, mut inbox) = mpsc::unbounded_channel();
+        drop(lost);
+        let cores = [gone, sockets].map(|sockets| CoreInbox { sockets, load: Arc::default() });
+        let acceptor = Acceptor {
+            cores: cores.to_vec(),
+            tls: Arc::new(Tls::new(MinimumVersion::Tls12).unwrap()),
+            most_connections: 10,
+            metrics: Arc::default(),
+        };
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        for _ in 0..3 {
+            let stream = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+            let peer = stream.local_addr().unwrap();
+            acceptor.hand_over(stream, peer, Protocol::Http);
+            assert_eq!(inbox.try_recv().unwrap().peer, peer);
+        }
+        assert_eq!(cores.each_ref().map(CoreInbox::load), [0, 3]);
+    }
 }

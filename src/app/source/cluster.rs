@@ -9,7 +9,7 @@ use crate::{
         status::{Publish, StatusInputs, StatusMetrics, StatusWriter},
         watch::kubernetes::{Named, Sources, SyncState, WatchMetrics, WatchSettings, client, watch_named},
     },
-    lifecycle::Readiness,
+    lifecycle::{Readiness, vital::Vitals},
     metrics::{ControlMetrics, Reading},
     model::diagnostic::Kind,
 };
@@ -36,18 +36,18 @@ pub(super) async fn start(args: &ServeArgs, wiring: Wiring) -> Result<Running, S
         .map_err(|error| error.to_string())?;
     let settings = watch_settings(&args.cluster);
     let watched = Arc::new(WatchMetrics::default());
-    let sources = Sources::start(&client, &settings, &wiring.changes, &watched);
+    let sources = Sources::start(&client, &settings, &wiring.changes, &watched, &wiring.vitals);
     if let Some(name) = &args.process.tls_ticket_keys {
-        follow_ticket_keys(&client, name, wiring.changes.clone());
+        follow_ticket_keys(&client, name, wiring.changes.clone(), &wiring.vitals);
     }
-    let synced = follow_sync(sources.sync(), wiring.readiness);
+    let synced = follow_sync(sources.sync(), wiring.readiness, &wiring.vitals);
     let pod_name = args.pod_name.clone().unwrap_or_else(|| "paifang".to_owned());
     let lease = LeaseSettings {
         namespace: args.cluster.pod_namespace.clone(),
         name: args.cluster.lease_name.clone(),
         pod_name: pod_name.clone(),
     };
-    let leader = Leader::start(&client, &lease);
+    let leader = Leader::start(&client, &lease, &wiring.vitals);
     follow_leader(leader.subscribe(), wiring.metrics.clone());
     let written = Arc::new(StatusMetrics::default());
     let status = StatusWriter::start(
@@ -60,6 +60,7 @@ pub(super) async fn start(args: &ServeArgs, wiring: Wiring) -> Result<Running, S
             pod_name,
             metrics: Arc::clone(&written),
         },
+        &wiring.vitals,
     );
     wiring.metrics.watch_errors.read(watch_readings(&watched));
     wiring.metrics.status_writes.read(status_readings(&written));
@@ -80,16 +81,21 @@ pub(in crate::app) fn watch_settings(args: &ClusterArgs) -> WatchSettings {
 }
 
 /// The Secret with session ticket keys is not a certificate, so that the watches leave it out.
-fn follow_ticket_keys(client: &kube::Client, (namespace, name): &(String, String), changes: mpsc::Sender<Change>) {
+fn follow_ticket_keys(
+    client: &kube::Client,
+    (namespace, name): &(String, String),
+    changes: mpsc::Sender<Change>,
+    vitals: &Vitals,
+) {
     let mut newest = watch_named::<Secret>(client, namespace, name);
-    tokio::spawn(async move {
+    tokio::spawn(vitals.hold("the watch of the ticket keys", async move {
         while newest.changed().await.is_ok() {
             let Named::Found(secret) = newest.borrow_and_update().clone() else { continue };
             if changes.send(Change::Upsert(Object::Secret(secret))).await.is_err() {
                 return;
             }
         }
-    });
+    }));
 }
 
 fn publish(args: &ServeArgs, client: &kube::Client) -> Publish {
@@ -101,10 +107,10 @@ fn publish(args: &ServeArgs, client: &kube::Client) -> Publish {
 }
 
 /// Turns true once every watch has told all that it has, and says meanwhile what is missing.
-fn follow_sync(mut state: watch::Receiver<SyncState>, readiness: Readiness) -> watch::Receiver<bool> {
+fn follow_sync(mut state: watch::Receiver<SyncState>, readiness: Readiness, vitals: &Vitals) -> watch::Receiver<bool> {
     let (sender, synced) = watch::channel(false);
     readiness.waits(SOURCES, "no answer from the API server yet");
-    tokio::spawn(async move {
+    tokio::spawn(vitals.hold("the synchronisation", async move {
         loop {
             let now = describe(&state.borrow_and_update());
             match now {
@@ -119,7 +125,7 @@ fn follow_sync(mut state: watch::Receiver<SyncState>, readiness: Readiness) -> w
         sender.send_replace(true);
         // The receivers need the sender for as long as they look.
         sender.closed().await;
-    });
+    }));
     synced
 }
 

@@ -22,7 +22,7 @@ pub(super) async fn start(folder: &Path, demo: bool, wiring: Wiring) -> Result<R
     }
     let (sender, synced) = watch::channel(false);
     let changes = wiring.changes;
-    tokio::spawn(async move {
+    tokio::spawn(wiring.vitals.hold("the watch of the folder", async move {
         if deliver(&changes, first).await.is_err() {
             return;
         }
@@ -33,7 +33,7 @@ pub(super) async fn start(folder: &Path, demo: bool, wiring: Wiring) -> Result<R
                 return;
             }
         }
-    });
+    }));
     Ok(Running { synced, demo })
 }
 

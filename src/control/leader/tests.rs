@@ -1,6 +1,7 @@
 //! Elections over a Lease in memory, with a paused clock.
 
 use super::{Leader, RENEW_DEADLINE, RETRY_PERIOD, decision::Record, store::LeaseStore};
+use crate::lifecycle::vital::Vitals;
 use std::{
     future::pending,
     sync::{Arc, Mutex},
@@ -69,7 +70,7 @@ impl Rig {
 
     fn candidate(&self, name: &str) -> (Leader, watch::Sender<Mood>) {
         let (sender, mood) = watch::channel(Mood::Answers);
-        (Leader::start_with(Memory { mood, ..self.memory.clone() }, name.into()), sender)
+        (Leader::start_with(Memory { mood, ..self.memory.clone() }, name.into(), &Vitals::new().0), sender)
     }
 
     fn holder(&self) -> String {

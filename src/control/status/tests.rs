@@ -6,6 +6,7 @@ use crate::{
         report::{ConditionReport, ObjectReport},
         watch::kubernetes::fake::{Call, Fake, Reply},
     },
+    lifecycle::vital::Vitals,
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
@@ -83,7 +84,7 @@ impl Rig {
             pod_name: "paifang-0".to_owned(),
             metrics: Arc::clone(&metrics),
         };
-        let writer = StatusWriter::start(&fake.client(), inputs);
+        let writer = StatusWriter::start(&fake.client(), inputs, &Vitals::new().0);
         Self { fake, reports, leader, metrics, _writer: writer }
     }
 

@@ -33,6 +33,7 @@ pub(crate) use kinds::resource_name;
 
 use crate::{
     control::change::{Change, Scope},
+    lifecycle::vital::{Vital, Vitals},
     model::diagnostic::Kind,
     resource::GatewayRoute,
 };
@@ -106,6 +107,7 @@ impl Sources {
         settings: &WatchSettings,
         changes: &mpsc::Sender<Change>,
         metrics: &Arc<WatchMetrics>,
+        vitals: &Vitals,
     ) -> Self {
         let scopes = settings.scopes();
         let (board, sync) = Board::new(&scopes);
@@ -113,6 +115,7 @@ impl Sources {
         for scope in &scopes {
             spawn(
                 &mut tasks,
+                vitals,
                 Context {
                     client: client.clone(),
                     scope: scope.clone(),
@@ -143,21 +146,28 @@ impl Sources {
     }
 }
 
-fn spawn(tasks: &mut JoinSet<()>, context: Context) {
+fn spawn(tasks: &mut JoinSet<()>, vitals: &Vitals, context: Context) {
+    let vital = vitals.guard(&format!("the watch of {}", context.scope.kind));
     match context.scope.kind {
-        Kind::GatewayRoute => spawn_kind::<GatewayRoute>(tasks, context),
-        Kind::Service => spawn_kind::<Service>(tasks, context),
-        Kind::EndpointSlice => spawn_kind::<EndpointSlice>(tasks, context),
-        Kind::Secret => spawn_kind::<Secret>(tasks, context),
-        Kind::Namespace => spawn_kind::<Namespace>(tasks, context),
-        Kind::Ingress => spawn_kind::<Ingress>(tasks, context),
-        Kind::IngressClass => spawn_kind::<IngressClass>(tasks, context),
+        Kind::GatewayRoute => spawn_kind::<GatewayRoute>(tasks, vital, context),
+        Kind::Service => spawn_kind::<Service>(tasks, vital, context),
+        Kind::EndpointSlice => spawn_kind::<EndpointSlice>(tasks, vital, context),
+        Kind::Secret => spawn_kind::<Secret>(tasks, vital, context),
+        Kind::Namespace => spawn_kind::<Namespace>(tasks, vital, context),
+        Kind::Ingress => spawn_kind::<Ingress>(tasks, vital, context),
+        Kind::IngressClass => spawn_kind::<IngressClass>(tasks, vital, context),
         Kind::ReferenceGrant => {
-            tasks.spawn(optional::run(context));
+            tasks.spawn(async move {
+                let _vital = vital;
+                optional::run(context).await;
+            });
         }
     }
 }
 
-fn spawn_kind<K: Watched>(tasks: &mut JoinSet<()>, context: Context) {
-    tasks.spawn(async move { session::run::<K>(context).await });
+fn spawn_kind<K: Watched>(tasks: &mut JoinSet<()>, vital: Vital, context: Context) {
+    tasks.spawn(async move {
+        let _vital = vital;
+        session::run::<K>(context).await;
+    });
 }

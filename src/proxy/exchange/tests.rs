@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    lifecycle::vital::Vitals,
     metrics::{CoreMetrics, Metrics},
     proxy::core::CoreSettings,
     settings::{Limits, TrustedProxies},
@@ -11,6 +12,7 @@ fn core(metrics: &Metrics) -> Rc<Core> {
         limits: Arc::new(Limits::default()),
         trusted: Arc::new(TrustedProxies::default()),
         unrouted: metrics.routes.unrouted(),
+        vitals: Vitals::new().0,
     };
     Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     control::change::{Change, Object, Scope},
+    lifecycle::vital::Vitals,
     model::diagnostic::Kind,
 };
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ impl Rig {
         .await;
         let (sender, changes) = mpsc::channel(16);
         let metrics = Arc::default();
-        let sources = Sources::start(&fake.client(), settings, &sender, &metrics);
+        let sources = Sources::start(&fake.client(), settings, &sender, &metrics, &Vitals::new().0);
         Self { fake, sources, changes, metrics }
     }
 
