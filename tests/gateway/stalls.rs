@@ -227,6 +227,7 @@ async fn an_http_2_client_that_answers_no_ping_is_cut_off() {
     client.ask(1, "/gone").await;
     client.end().await;
     assert_eq!(gateway.logged("/gone").await["reason"], "client_closed");
+    gateway.protected("write_timeout").await;
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use std::{
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A connection that can be asked to end after the requests that it has.
-pub(super) trait Graceful: Future {
+pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
     fn end(self: Pin<&mut Self>);
 }
 
@@ -102,7 +102,8 @@ impl Watch<'_> {
             connection.as_mut().end();
         }
         loop {
-            if connection.as_mut().poll(context).is_ready() {
+            if let Poll::Ready(ended) = connection.as_mut().poll(context) {
+                self.note_end(&ended);
                 return Poll::Ready(());
             }
             self.note();
@@ -116,9 +117,22 @@ impl Watch<'_> {
         }
     }
 
+    /// A PING that nobody answered is the one time-out of hyper's own.
+    fn note_end(&self, ended: &hyper::Result<()>) {
+        if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
+            self.give_up_on_client();
+        }
+    }
+
+    /// The client takes nothing any more.
+    fn give_up_on_client(&self) {
+        self.watched.activity.stall();
+        self.watched.core.metrics.protect(Protection::WriteTimeout);
+    }
+
     /// Whether there is more time, now that the alarm has rung.
     fn goes_on<C: Graceful>(&mut self, connection: Pin<&mut C>) -> bool {
-        let Watched { core, place, activity, traffic, .. } = self.watched;
+        let Watched { core, place, traffic, .. } = self.watched;
         match self.waiting {
             Waiting::Write if traffic.written() - self.written >= LEAST_PROGRESS => {
                 self.written = traffic.written();
@@ -132,10 +146,7 @@ impl Watch<'_> {
                 core.clock.set(place.alarm(), GOODBYE);
                 return true;
             }
-            Waiting::Write => {
-                activity.stall();
-                core.metrics.protect(Protection::WriteTimeout);
-            }
+            Waiting::Write => self.give_up_on_client(),
             Waiting::Head(_) => core.metrics.protect(Protection::HeadTimeout),
             Waiting::Idle(_) | Waiting::Answer => {}
         }
