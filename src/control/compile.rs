@@ -22,6 +22,9 @@ pub trait Compile {
     /// Understands it. Total: what is wrong becomes a part of the output.
     fn compile(&self) -> Self::Output;
 
+    /// What stands for a version that made [`Self::compile`] panic: nothing, and not good.
+    fn failed() -> Self::Output;
+
     /// Whether the output can serve as it is. Else the last good version does.
     fn is_good(output: &Self::Output) -> bool;
 
@@ -56,11 +59,19 @@ impl Finding {
         }
     }
 
+    /// The finding of a version that made the compilation panic.
+    pub(crate) fn bug() -> Self {
+        Self { reason: Reason::Invalid, ..Self::error("", BUG) }
+    }
+
     /// A field that works, but not as the author may think.
     pub(crate) fn warning(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(field, message) }
     }
 }
+
+/// What is said of a version that makes the gateway panic.
+pub(crate) const BUG: &str = "this version breaks the gateway, which is a bug of the gateway: please report it";
 
 fn no_errors(findings: &[Finding]) -> bool {
     findings.iter().all(|finding| finding.severity < Severity::Error)

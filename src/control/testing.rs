@@ -32,6 +32,12 @@ pub(crate) fn secret(namespace: &str, name: &str, certificate: &str, key: &str) 
     }
 }
 
+/// Panics in the middle of the translation of an object that has the annotation `test/panic`.
+pub(crate) fn trip(meta: &ObjectMeta) {
+    let tripped = meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key("test/panic"));
+    assert!(!tripped, "as the test wants it");
+}
+
 /// An object from YAML.
 pub(crate) fn yaml<T: DeserializeOwned>(text: &str) -> T {
     serde_saphyr::from_str(text).unwrap()

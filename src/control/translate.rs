@@ -5,6 +5,7 @@
 //! may think becomes a diagnostic. Older objects come first everywhere, so that a tie has one
 //! answer on every replica.
 
+mod attempt;
 mod backends;
 mod build;
 mod certificates;
@@ -118,24 +119,36 @@ pub struct Translation {
     pub outcomes: Vec<Outcome>,
 }
 
-/// Translates everything that the cache knows.
+/// Translates everything that the cache knows. A version of an object that makes it panic is left
+/// out from then on, for the last good one.
 #[must_use]
 pub fn translate(cache: &Cache, context: &Context) -> Translation {
+    loop {
+        // Ends: each failure condemns a version, of which there are two for an object at most.
+        if let Some(translation) = try_translate(cache, context) {
+            return translation;
+        }
+    }
+}
+
+/// `None` when versions were condemned on the way. All that can be found at once are.
+fn try_translate(cache: &Cache, context: &Context) -> Option<Translation> {
     let mut build = Build::new(cache, context);
     let mut sources = gateway_route::select(&mut build);
     sources.append(&mut ingress::select(&mut build));
     sources.sort_by(|a, b| a.age().cmp(&b.age()));
+    let mut panicked = false;
     for source in &sources {
         if let Source::Route(route) = source {
-            policy::claim_for_port(&mut build, route);
+            panicked |= attempt::panics(route, || policy::claim_for_port(&mut build, route));
         }
     }
     for source in &sources {
-        match source {
-            Source::Route(route) => gateway_route::translate(&mut build, route),
-            Source::Ingress(ingress) => ingress::translate(&mut build, ingress),
-        }
+        panicked |= match source {
+            Source::Route(route) => attempt::panics(route, || gateway_route::translate(&mut build, route)),
+            Source::Ingress(ingress) => attempt::panics(ingress, || ingress::translate(&mut build, ingress)),
+        };
     }
     certificates::add_default(&mut build);
-    build.finish()
+    (!panicked).then(|| build.finish())
 }

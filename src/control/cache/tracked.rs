@@ -1,18 +1,25 @@
 //! Objects that have a last good version beside the newest.
 
 use crate::control::compile::Compile;
-use std::sync::{Arc, OnceLock};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// A version of an object and, once somebody asked for it, what was understood of it.
 #[derive(Debug)]
 pub struct Held<T: Compile> {
     object: Arc<T>,
     compiled: OnceLock<Arc<T::Output>>,
+    condemned: AtomicBool,
 }
 
 impl<T: Compile> Held<T> {
     fn new(object: Arc<T>) -> Self {
-        Self { object, compiled: OnceLock::new() }
+        Self { object, compiled: OnceLock::new(), condemned: AtomicBool::new(false) }
     }
 
     /// The object as its source gave it.
@@ -21,13 +28,32 @@ impl<T: Compile> Held<T> {
         &self.object
     }
 
-    /// What can be understood of it alone. Computed at the first call, kept from then on.
+    /// What can be understood of it alone. Computed at the first call, kept from then on. A panic
+    /// costs this version and is not tried again.
     pub fn compiled(&self) -> &Arc<T::Output> {
-        self.compiled.get_or_init(|| Arc::new(self.object.compile()))
+        let compile = || catch_unwind(AssertUnwindSafe(|| self.object.compile())).unwrap_or_else(|_| T::failed());
+        self.compiled.get_or_init(|| Arc::new(compile()))
     }
 
+    /// Says that its translation panicked: it is not to be tried again. Returns whether that is
+    /// news.
+    pub fn condemn(&self) -> bool {
+        !self.condemned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether its translation panicked.
+    #[must_use]
+    pub fn is_condemned(&self) -> bool {
+        self.condemned.load(Ordering::Relaxed)
+    }
+
+    fn is_good(&self) -> bool {
+        !self.is_condemned() && T::is_good(self.compiled())
+    }
+
+    /// As [`Self::is_good`], of a version that nobody asked for: it is not compiled for that.
     fn known_good(&self) -> bool {
-        self.compiled.get().is_some_and(|output| T::is_good(output))
+        self.compiled.get().is_some() && self.is_good()
     }
 }
 
@@ -76,10 +102,10 @@ impl<T: Compile> Tracked<T> {
     #[must_use]
     pub fn serving(&self) -> Option<&Arc<Held<T>>> {
         let newest = self.newest.as_ref()?;
-        if T::is_good(newest.compiled()) {
+        if newest.is_good() {
             return Some(newest);
         }
-        Some(self.previous.as_ref().unwrap_or(newest))
+        Some(self.previous.as_ref().filter(|previous| previous.is_good()).unwrap_or(newest))
     }
 
     /// Puts a new version in place. Returns whether a translation could see a difference.
@@ -90,7 +116,8 @@ impl<T: Compile> Tracked<T> {
             return true;
         };
         if T::same_meaning(&old.object, &object) {
-            self.newest = Some(Arc::new(Held { object, compiled: old.compiled.clone() }));
+            let condemned = AtomicBool::new(old.is_condemned());
+            self.newest = Some(Arc::new(Held { object, compiled: old.compiled.clone(), condemned }));
             return was_unreadable;
         }
         if T::same_object(&old.object, &object) {
@@ -109,5 +136,50 @@ impl<T: Compile> Tracked<T> {
         let news = self.unreadable.as_ref() != Some(&unreadable);
         self.unreadable = Some(unreadable);
         news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics when it is true.
+    #[derive(Debug)]
+    struct Version(bool);
+
+    impl Compile for Version {
+        type Output = Option<bool>;
+
+        fn compile(&self) -> Option<bool> {
+            assert!(!self.0, "as it must");
+            Some(self.0)
+        }
+
+        fn failed() -> Option<bool> {
+            None
+        }
+
+        fn is_good(output: &Option<bool>) -> bool {
+            output.is_some()
+        }
+
+        fn same_object(_: &Self, _: &Self) -> bool {
+            true
+        }
+
+        fn same_meaning(_: &Self, _: &Self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_version_that_panics_leaves_the_last_good_one_in_place() {
+        let mut tracked = Tracked::new(Arc::new(Version(false)));
+        let good = Arc::clone(tracked.serving().unwrap());
+        tracked.update(Arc::new(Version(true)));
+        assert!(Arc::ptr_eq(tracked.serving().unwrap(), &good));
+        assert_eq!(**tracked.newest().unwrap().compiled(), None);
+        assert!(good.condemn() && !good.condemn());
+        assert!(Arc::ptr_eq(tracked.serving().unwrap(), tracked.newest().unwrap()));
     }
 }

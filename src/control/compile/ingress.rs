@@ -97,6 +97,10 @@ impl Compile for Ingress {
         compiled
     }
 
+    fn failed() -> CompiledIngress {
+        CompiledIngress { findings: vec![Finding::bug()], ..CompiledIngress::default() }
+    }
+
     fn is_good(output: &CompiledIngress) -> bool {
         no_errors(&output.findings)
     }

@@ -62,6 +62,10 @@ impl Compile for GatewayRoute {
         CompiledRoute { hosts, rules, hsts, settings, overrides, findings }
     }
 
+    fn failed() -> CompiledRoute {
+        CompiledRoute { findings: vec![Finding::bug()], ..CompiledRoute::default() }
+    }
+
     fn is_good(output: &CompiledRoute) -> bool {
         no_errors(&output.findings)
     }

@@ -91,3 +91,16 @@ async fn a_route_that_is_newer_than_the_table_that_settles_keeps_its_counts() {
         assert!(text.contains(&series), "{name}:\n{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_controller_outlives_a_panic_of_one_object() {
+    let mut world = World::start();
+    drop(world.next().await);
+    world.put(&route("a").replace("name: a", "name: a, annotations: {test/panic: ''}")).await;
+    drop(world.next().await);
+    world.put(&route("b")).await;
+    let last = world.next().await;
+    assert_eq!(last.value.snapshot.rules.len(), 1);
+    world.core.acknowledge(last.number);
+    world.told(2).await;
+}

@@ -43,6 +43,9 @@ fn findings(compiled: &CompiledRoute) -> &[crate::control::compile::Finding] {
 /// Translates one route.
 pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute>) {
     let mut outcome = route.open(build, meta, findings);
+    if route.serving.is_condemned() {
+        return build.close(outcome);
+    }
     let (spec, compiled) = (&route.serving.object().spec, route.serving.compiled());
     let mut entries = Entries::new(route);
     let rules = spec.rules.as_deref().unwrap_or_default();
@@ -52,6 +55,8 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
         let id = build.add_rule(rule);
         entries.add(build, compiled, compiled_rule, id);
     }
+    #[cfg(test)]
+    crate::control::testing::trip(&route.serving.object().metadata);
     serve_certificate(build, route, spec, &compiled.hosts);
     explain_broken(build, &route.object, &compiled.rules);
     build.close(outcome);

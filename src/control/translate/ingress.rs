@@ -97,6 +97,9 @@ fn findings(compiled: &CompiledIngress) -> &[Finding] {
 /// Translates one Ingress.
 pub(super) fn translate(build: &mut Build<'_>, ingress: &Selected<'_, Ingress>) {
     let mut outcome = ingress.open(build, meta, findings);
+    if ingress.serving.is_condemned() {
+        return build.close(outcome);
+    }
     let compiled = ingress.serving.compiled();
     let name: Arc<str> = format!("{}/{}", ingress.object.namespace, ingress.object.name).into();
     for (index, route) in compiled.routes.iter().enumerate() {

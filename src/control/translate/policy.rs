@@ -74,7 +74,7 @@ impl Policies {
 /// Lets an object with `policyFor` set the policy of its Service port.
 pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute>) {
     let spec = &route.serving.object().spec;
-    let Some(target) = &spec.policy_for else { return };
+    let Some(target) = spec.policy_for.as_ref().filter(|_| !route.serving.is_condemned()) else { return };
     let namespace = &*route.object.namespace;
     let from = From { kind: GATEWAY_ROUTE, namespace };
     let wanted = Wanted { from, namespace, service: &target.service, port: target.port.as_ref() };

@@ -4,7 +4,7 @@ use super::{Outcome, build::Build};
 use crate::{
     control::{
         cache::{Held, Tracked, Unreadable},
-        compile::{Compile, Finding},
+        compile::{BUG, Compile, Finding},
     },
     model::{
         condition::{ConditionType, Reason},
@@ -86,7 +86,13 @@ impl<'a, T: Compile> Selected<'a, T> {
             let message = format!("this version cannot be read: {}", why.message);
             build.error(&self.object, "", ConditionType::Accepted, Reason::Invalid, message);
         }
-        if self.unreadable.is_some() || !std::ptr::eq(self.newest, self.serving) {
+        if self.newest.is_condemned() {
+            build.error(&self.object, "", ConditionType::Accepted, Reason::Invalid, BUG);
+        }
+        if self.serving.is_condemned() {
+            let message = "no version of it can be served";
+            build.error(&self.object, "", ConditionType::Programmed, Reason::Invalid, message);
+        } else if self.unreadable.is_some() || !std::ptr::eq(self.newest, self.serving) {
             self.explain_last_good(build, meta(self.serving.object()));
         }
         Outcome {

@@ -303,3 +303,28 @@ fn ports_of_other_protocols_do_not_stand_in_the_way_of_tcp() {
     let two = "{name: a, port: 1}, {name: b, port: 2}";
     assert_eq!(backends(two, ""), (vec![], vec![Reason::BackendNotFound]));
 }
+
+#[test]
+fn a_panic_costs_one_version_of_one_object() {
+    let bomb = |text: String| text.replace("uid:", "annotations: {test/panic: ''}, uid:");
+    let mut cache = cache(SERVICE);
+    upsert(&mut cache, &route("a", 1, &path("/one")));
+    upsert(&mut cache, &route("b", 1, &path("/other")));
+    drop(run(&cache));
+    upsert(&mut cache, &bomb(route("a", 2, &path("/two"))));
+    upsert(&mut cache, &bomb(route("c", 1, &path("/three"))));
+    for _ in 0..2 {
+        let translation = run(&cache);
+        assert_eq!(regexes(&translation), [r"\A(?:/one)\z", r"\A(?:/other)\z"]);
+        assert_eq!(translation.snapshot.rules.len(), 2, "nothing half done is left");
+        let (old, new) = (report(&translation, "a"), report(&translation, "c"));
+        assert_eq!(old.generation, 2);
+        assert_eq!(condition(&old, ConditionType::Accepted), (false, Reason::Invalid));
+        assert_eq!(condition(&old, ConditionType::Programmed), (false, Reason::LastGoodServed));
+        assert_eq!(condition(&new, ConditionType::Accepted), (false, Reason::Invalid));
+        assert_eq!(condition(&new, ConditionType::Programmed), (false, Reason::Invalid));
+        assert!(condition(&report(&translation, "b"), ConditionType::Accepted).0);
+    }
+    upsert(&mut cache, &route("a", 3, &path("/three")));
+    assert_eq!(regexes(&run(&cache)).first().map(String::as_str), Some(r"\A(?:/three)\z"));
+}
