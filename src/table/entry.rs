@@ -1,6 +1,11 @@
 //! Entries: what the table is built from. All patterns in them are already checked.
 
-use super::{path::canonical_pattern, pattern, pattern::PatternError, template::Template, template::TemplateError};
+use super::{
+    expression::{PatternError, anchored, unanchored},
+    keyed::prefix_key,
+    path::canonical_pattern,
+    template::{Template, TemplateError},
+};
 use regex::Regex;
 use std::{fmt, sync::Arc};
 
@@ -53,7 +58,7 @@ impl PathPattern {
     /// The path and all below it. `/` is every path; a slash at the end makes no difference.
     #[must_use]
     pub fn prefix(path: &str) -> Self {
-        Self::Prefix(pattern::prefix_key(&canonical_pattern(path)).into())
+        Self::Prefix(prefix_key(&canonical_pattern(path)).into())
     }
 
     /// A template, see [`Template`].
@@ -69,7 +74,7 @@ impl PathPattern {
     /// # Errors
     /// When the text is no expression, or one that compiles to more than the limit.
     pub fn regex(text: &str) -> Result<Self, PatternError> {
-        pattern::anchored(text).map(Self::Regex)
+        anchored(text).map(Self::Regex)
     }
 
     /// The kind, in the words of `GatewayRoute`.
@@ -90,7 +95,7 @@ impl fmt::Display for PathPattern {
             Self::Prefix(path) if path.is_empty() => f.write_str("/"),
             Self::Exact(path) | Self::Prefix(path) => f.write_str(path),
             Self::Template(template) => f.write_str(template.as_str()),
-            Self::Regex(regex) => f.write_str(pattern::unanchored(regex)),
+            Self::Regex(regex) => f.write_str(unanchored(regex)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It uses no index, so it is slow, and it is the yardstick that the look-up is tested against.
 
-use super::{build::Table, entry::Entry, find::RequestView, pattern::Unmet};
+use super::{build::Table, entry::Entry, pattern::Unmet, request::RequestView};
 use http::HeaderName;
 
 /// The most entries that an explanation lists.

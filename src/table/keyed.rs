@@ -2,6 +2,11 @@
 
 use hashbrown::HashMap;
 
+/// A prefix without the slash at its end, as the index keeps it.
+pub(super) fn prefix_key(prefix: &str) -> &str {
+    prefix.trim_end_matches('/')
+}
+
 /// Values by text. A look-up first asks whether any key has that length: so a path or host cut into
 /// many pieces, however hostile, costs little more than the pieces that can be there.
 #[derive(Clone, Debug)]

@@ -2,8 +2,7 @@
 
 use super::{
     entry::PathPattern,
-    keyed::{Keyed, cuts},
-    pattern::prefix_key,
+    keyed::{Keyed, cuts, prefix_key},
     span::Span,
     templates::Templates,
 };

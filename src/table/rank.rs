@@ -5,7 +5,8 @@
 
 use super::{
     entry::{Entry, HostPattern, PathPattern},
-    pattern::{prefix_key, unanchored},
+    expression::unanchored,
+    keyed::prefix_key,
     template::{Segment, Template},
 };
 use std::cmp::{Ordering, Reverse};
