@@ -9,6 +9,8 @@ mod attempt;
 mod backends;
 mod build;
 mod certificates;
+mod claims;
+mod found;
 mod gateway_route;
 mod ingress;
 mod policy;

@@ -1,6 +1,6 @@
 //! The translation in progress: everything that the sources add to.
 
-use super::{Context, Outcome, Translation, certificates::Certificates, policy::Policies};
+use super::{Context, Outcome, Translation, claims::Policies, found::Certificates};
 use crate::{
     control::cache::Cache,
     model::{

@@ -2,79 +2,18 @@
 
 use super::{
     build::Build,
+    found::Found,
     references::{self, From, SECRET, To},
 };
 use crate::{
     control::{cache::Tracked, compile::certificate::ParsedCertificate},
     model::{
-        certificate::Certificate,
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
     },
 };
 use k8s_openapi::api::core::v1::Secret;
-use std::{collections::HashMap, sync::Arc};
-
-/// The certificates found so far, each once.
-#[derive(Debug, Default)]
-pub(super) struct Certificates {
-    found: Vec<Found>,
-    by_secret: HashMap<(Arc<str>, Arc<str>), usize>,
-    by_host: HashMap<Arc<str>, usize>,
-    default: Option<Certificate>,
-}
-
-#[derive(Debug)]
-struct Found {
-    namespace: Arc<str>,
-    secret: Arc<str>,
-    parsed: ParsedCertificate,
-    hostnames: Vec<Arc<str>>,
-}
-
-impl Certificates {
-    /// The certificates by host name, and the default one.
-    pub(super) fn finish(self) -> (Vec<Certificate>, Option<Certificate>) {
-        let certificates = self.found.into_iter().filter(|found| !found.hostnames.is_empty()).map(Found::finish);
-        (certificates.collect(), self.default)
-    }
-
-    fn place(&mut self, namespace: &Arc<str>, secret: &Arc<str>, parsed: &ParsedCertificate) -> usize {
-        let found = &mut self.found;
-        *self.by_secret.entry((Arc::clone(namespace), Arc::clone(secret))).or_insert_with(|| {
-            found.push(Found {
-                namespace: Arc::clone(namespace),
-                secret: Arc::clone(secret),
-                parsed: parsed.clone(),
-                hostnames: Vec::new(),
-            });
-            found.len() - 1
-        })
-    }
-
-    /// Serves a host name by a certificate, unless another one does already. Returns whether.
-    fn serve(&mut self, host: &Arc<str>, place: usize) -> bool {
-        let owner = *self.by_host.entry(Arc::clone(host)).or_insert_with(|| {
-            if let Some(found) = self.found.get_mut(place) {
-                found.hostnames.push(Arc::clone(host));
-            }
-            place
-        });
-        owner == place
-    }
-}
-
-impl Found {
-    fn finish(self) -> Certificate {
-        Certificate {
-            namespace: self.namespace,
-            secret: self.secret,
-            hostnames: self.hostnames.into(),
-            not_after: self.parsed.not_after,
-            key: self.parsed.key,
-        }
-    }
-}
+use std::sync::Arc;
 
 /// A Secret as an object names it.
 #[derive(Clone, Copy, Debug)]

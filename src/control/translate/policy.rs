@@ -8,68 +8,18 @@
 use super::{
     backends::{self, Part, Wanted},
     build::Build,
+    claims::Conflict,
     references::{From, GATEWAY_ROUTE},
     source::Selected,
 };
 use crate::{
-    control::compile::policy::Setting,
     model::{
         condition::{ConditionType, Reason},
         diagnostic::ObjectRef,
         target::ServicePort,
-        upstream::UpstreamPolicy,
     },
     resource::GatewayRoute,
 };
-use std::{collections::HashMap, mem::discriminant};
-
-/// Who sets the policy of which Service port.
-#[derive(Debug, Default)]
-pub(super) struct Policies {
-    claims: HashMap<ServicePort, Vec<Claim>>,
-}
-
-#[derive(Debug)]
-struct Claim {
-    setting: Setting,
-    owner: ObjectRef,
-}
-
-/// A setting that an older object sets to something else.
-struct Conflict {
-    field: &'static str,
-    owner: ObjectRef,
-}
-
-impl Policies {
-    /// The policy of a port.
-    pub(super) fn of(&self, port: &ServicePort) -> UpstreamPolicy {
-        let mut policy = UpstreamPolicy::default();
-        self.claims.get(port).into_iter().flatten().for_each(|claim| claim.setting.apply(&mut policy));
-        policy
-    }
-
-    /// Sets what nobody has set yet. A setting that somebody has set to the same is no conflict.
-    fn claim<'s>(
-        &mut self,
-        port: &ServicePort,
-        owner: &ObjectRef,
-        settings: impl Iterator<Item = &'s Setting>,
-    ) -> Vec<Conflict> {
-        let mut conflicts = Vec::new();
-        for setting in settings {
-            let claims = self.claims.entry(port.clone()).or_default();
-            match claims.iter().find(|claim| discriminant(&claim.setting) == discriminant(setting)) {
-                None => claims.push(Claim { setting: setting.clone(), owner: owner.clone() }),
-                Some(winner) if winner.setting != *setting => {
-                    conflicts.push(Conflict { field: setting.field(), owner: winner.owner.clone() });
-                }
-                Some(_) => {}
-            }
-        }
-        conflicts
-    }
-}
 
 /// Lets an object with `policyFor` set the policy of its Service port.
 pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute>) {
