@@ -1,7 +1,7 @@
 //! References to Services, resolved to a port number.
 
 use super::{
-    build::Build,
+    Context,
     references::{self, From, SERVICE, To},
 };
 use crate::{
@@ -57,20 +57,19 @@ impl Refusal {
 }
 
 /// The Service port that is meant.
-pub(super) fn resolve(build: &Build<'_>, wanted: Wanted<'_>) -> Result<ServicePort, Refusal> {
-    let (namespace, name, service) = find(build, wanted)?;
+pub(super) fn resolve(cache: &Cache, context: &Context, wanted: Wanted<'_>) -> Result<ServicePort, Refusal> {
+    let (namespace, name, service) = find(cache, context, wanted)?;
     let port = find_port(service, wanted)?;
     Ok(ServicePort { namespace: Arc::clone(namespace), service: Arc::clone(name), port })
 }
 
 type Found<'a> = (&'a Arc<str>, &'a Arc<str>, &'a Service);
 
-fn find<'a>(build: &Build<'a>, wanted: Wanted<'_>) -> Result<Found<'a>, Refusal> {
-    let cache: &'a Cache = build.cache;
+fn find<'a>(cache: &'a Cache, context: &Context, wanted: Wanted<'_>) -> Result<Found<'a>, Refusal> {
     let Wanted { from, namespace, service: name, .. } = wanted;
     references::may_reference(cache, from, To { kind: SERVICE, namespace, name })
         .map_err(|message| Refusal::new(Part::Namespace, Reason::RefNotPermitted, message))?;
-    if !build.context.watched.covers(namespace) {
+    if !context.watched.covers(namespace) {
         let message = format!("namespace `{namespace}` is not watched: add it to --watch-namespaces");
         return Err(Refusal::new(Part::Namespace, Reason::BackendNotFound, message));
     }

@@ -145,7 +145,7 @@ fn resolve_backends(
             service: &backend.service,
             port: backend.port.as_ref(),
         };
-        targets.push(backends::resolve(build, wanted).map_err(|refusal| {
+        targets.push(backends::resolve(build.cache, build.context, wanted).map_err(|refusal| {
             let field = format!("spec.rules[{rule}].backends[{index}].{}", field_of(refusal.part));
             build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
             refusal.reason

@@ -156,7 +156,7 @@ fn resolve_backend(
     let namespace = &*ingress.object.namespace;
     let from = From { kind: INGRESS, namespace };
     let wanted = Wanted { from, namespace, service: &backend.service, port: Some(&backend.port) };
-    backends::resolve(build, wanted).map_err(|refusal| {
+    backends::resolve(build.cache, build.context, wanted).map_err(|refusal| {
         let part = if refusal.part == Part::Port { "port" } else { "name" };
         let field = format!("{}.service.{part}", route.field);
         build.error(&ingress.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);

@@ -28,7 +28,7 @@ pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, Gateway
     let namespace = &*route.object.namespace;
     let from = From { kind: GATEWAY_ROUTE, namespace };
     let wanted = Wanted { from, namespace, service: &target.service, port: target.port.as_ref() };
-    let port = match backends::resolve(build, wanted) {
+    let port = match backends::resolve(build.cache, build.context, wanted) {
         Ok(port) => port,
         Err(refusal) => {
             let field = if refusal.part == Part::Port { "spec.policyFor.port" } else { "spec.policyFor.service" };
