@@ -15,7 +15,10 @@ use tokio::sync::Semaphore;
 
 /// Probes and scrapers come one at a time; more than this are made to wait.
 const MOST_CONNECTIONS: usize = 64;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request head may take. Connections that say nothing must not keep probes waiting.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a connection may last: it carries one request, and a scraper may read slowly.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the admin listener tells of.
 #[derive(Clone, Debug)]
@@ -60,9 +63,10 @@ impl Admin {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service);
-        // A prober that goes away is no event.
-        let _ = connection.await;
+        // A prober that goes away, or is too slow, is no event.
+        let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
     }
 
     fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
@@ -108,6 +112,11 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 mod tests {
     use super::*;
     use http_body_util::BodyExt as _;
+    use std::net::SocketAddr;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpStream,
+    };
 
     async fn ask(admin: &Admin, method: Method, path: &str) -> (StatusCode, String) {
         let response = admin.answer(&Request::builder().method(method).uri(path).body(()).unwrap());
@@ -135,5 +144,34 @@ mod tests {
         assert_eq!(ask(&admin, Method::POST, "/metrics").await.0.as_u16(), 405);
         let (_, text) = ask(&admin, Method::GET, "/readyz?verbose").await;
         assert_eq!(text, "[-] table waiting: first\nnot ready\n");
+    }
+
+    async fn probe(address: SocketAddr) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn connections_that_stay_open_do_not_starve_the_probes() {
+        let admin = Admin { readiness: Readiness::default(), metrics: Arc::new(Metrics::new(1, 10).unwrap()) };
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let address = socket.local_addr().unwrap();
+        let serving = tokio::spawn(admin.serve(socket));
+        for first in ["", "GET /livez HTTP/1.1\r\nhost: a\r\nconnection: keep-alive\r\n\r\n"] {
+            let mut open = Vec::new();
+            for _ in 0..MOST_CONNECTIONS {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(first.as_bytes()).await.unwrap();
+                open.push(stream);
+            }
+            let answer = tokio::time::timeout(2 * HEAD_TIMEOUT, probe(address)).await.expect("it must be answered");
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("ok\n"), "{answer}");
+            drop(open);
+        }
+        serving.abort();
     }
 }
