@@ -1,6 +1,7 @@
 //! What the demo tells a newcomer: the routes that run, and a line to try each.
 
 use crate::{
+    live::generation::Generation,
     model::snapshot::{RuleId, Snapshot},
     table::{Entry, HostPattern, PathPattern},
 };
@@ -11,16 +12,17 @@ const MOST_ROWS: usize = 20;
 
 /// The text, for the addresses of the listeners by name.
 #[must_use]
-pub fn welcome(addresses: &[(String, SocketAddr)], snapshot: &Snapshot) -> String {
+pub fn welcome(addresses: &[(String, SocketAddr)], generation: &Generation) -> String {
     let address = |name: &str| {
         let found = addresses.iter().find(|(listener, _)| listener == name);
         found.map_or_else(String::new, |(_, address)| address.to_string())
     };
     let (http, admin) = (address("http"), address("admin"));
     let mut rows = vec![[String::from("ROUTE"), "HOST".into(), "PATH".into(), "TRY".into()]];
-    rows.extend(snapshot.entries.iter().take(MOST_ROWS).map(|entry| row(entry, snapshot, &http)));
+    let entries = generation.table.entries();
+    rows.extend(entries.iter().take(MOST_ROWS).map(|entry| row(entry, &generation.snapshot, &http)));
     let mut text = format!("\n{}", table(&rows));
-    if let Some(more) = snapshot.entries.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
+    if let Some(more) = entries.len().checked_sub(MOST_ROWS).filter(|more| *more > 0) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  ... and {more} more");
     }

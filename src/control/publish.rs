@@ -15,10 +15,12 @@ use super::{
     translate::{Context, Translation, translate},
 };
 use crate::{
-    live::{cell::EndpointCell, generation::Generation},
+    live::generation::Generation,
     metrics::routes::Routes,
-    model::snapshot::Snapshot,
-    table::{Table, swap::Publisher},
+    table::{
+        Table,
+        swap::{Numbered, Publisher},
+    },
 };
 use std::{
     sync::Arc,
@@ -34,17 +36,13 @@ pub const HOLD_OFF: Duration = Duration::from_millis(5);
 /// How many changes are taken from the sources before the task looks at the time again.
 const BATCH: usize = 1024;
 
-/// A table that was published, and what is to be told once it is installed.
+/// What was published, and what is to be told once it is installed.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The number of the table.
-    pub number: u64,
-    /// What was published.
-    pub snapshot: Arc<Snapshot>,
+    /// What the cores are to run.
+    pub generation: Arc<Numbered<Generation>>,
     /// What is to be explained, for status. Its own snapshot is empty.
     pub translation: Arc<Translation>,
-    /// The endpoints of the snapshot's upstreams, in the same order.
-    pub cells: Arc<[Arc<EndpointCell>]>,
     /// When the first change in it arrived.
     pub since: Instant,
 }
@@ -175,21 +173,20 @@ impl Controller {
         let mut translation = translate(&self.cache, &self.context);
         let mut snapshot = std::mem::take(&mut translation.snapshot);
         snapshot.ticket_keys = self.ticket_keys.keys().to_vec();
-        let snapshot = Arc::new(snapshot);
-        let cells: Arc<[_]> = self.endpoints.cells(&self.cache, &snapshot.upstreams).into();
+        let cells = self.endpoints.cells(&self.cache, &snapshot.upstreams);
         self.endpoints_changed();
-        let table = Table::build(snapshot.entries.clone());
+        let table = Table::build(std::mem::take(&mut translation.entries));
         let stats = self.routes.of(snapshot.rules.iter().map(|rule| &rule.origin.object));
-        let generation = Generation { snapshot: Arc::clone(&snapshot), table, cells: cells.to_vec(), stats };
-        let number = self.tables.publish(generation);
+        let generation = self.newest(Generation { snapshot, table, cells, stats });
         let since = self.since.take().unwrap_or_else(Instant::now);
-        self.published.send_replace(Some(Published {
-            number,
-            snapshot,
-            translation: Arc::new(translation),
-            cells,
-            since,
-        }));
+        self.published.send_replace(Some(Published { generation, translation: Arc::new(translation), since }));
+    }
+
+    /// Publishes a generation, unless the cores run one that serves like it: what is said of
+    /// objects may change without that.
+    fn newest(&mut self, generation: Generation) -> Arc<Numbered<Generation>> {
+        let last = self.published.borrow().as_ref().map(|published| Arc::clone(&published.generation));
+        last.filter(|last| last.value.serves_like(&generation)).unwrap_or_else(|| self.tables.publish(generation))
     }
 
     fn endpoints_changed(&self) {

@@ -45,15 +45,24 @@ pub struct Settler {
     pub metrics: ControlMetrics,
 }
 
+/// What was told last.
+#[derive(Debug, Default)]
+struct Told {
+    /// The number of the table.
+    number: u64,
+    translation: Option<Arc<Translation>>,
+    known: BTreeSet<Diagnostic>,
+}
+
 impl Settler {
     /// Tells of each installed table until the controller or a core is gone.
     pub async fn run(mut self) {
-        let mut known = BTreeSet::new();
+        let mut told = Told::default();
         while let Ok(published) = self.next().await {
-            if self.installed.installed(published.number).await.is_err() {
+            if self.installed.installed(published.generation.number).await.is_err() {
                 return;
             }
-            self.tell(&published, &mut known);
+            self.tell(published, &mut told);
         }
     }
 
@@ -69,17 +78,21 @@ impl Settler {
         }
     }
 
-    fn tell(&self, published: &Published, known: &mut BTreeSet<Diagnostic>) {
-        let number = i64::try_from(published.number).unwrap_or(i64::MAX);
-        let reports = report(published);
-        if self.metrics.generation.get() != number {
-            self.metrics.generation.set(number);
+    fn tell(&self, published: Published, told: &mut Told) {
+        let reports = report(&published);
+        let number = published.generation.number;
+        if told.number != number {
+            told.number = number;
+            self.metrics.generation.set(i64::try_from(number).unwrap_or(i64::MAX));
             self.metrics.apply_duration.observe(published.since.elapsed().as_secs_f64());
+            self.note_expiries(&published.generation.value.snapshot);
+            self.readiness.done(TABLE);
+        }
+        if told.translation.as_ref().is_none_or(|last| !Arc::ptr_eq(last, &published.translation)) {
             self.metrics.last_success.set(now());
             self.count(&reports);
-            self.note_expiries(&published.snapshot);
-            log_new(&published.translation, known);
-            self.readiness.done(TABLE);
+            log_new(&published.translation, &mut told.known);
+            told.translation = Some(published.translation);
         }
         self.reports.send_replace(Arc::new(reports));
     }
@@ -117,7 +130,9 @@ fn report(published: &Published) -> Vec<ObjectReport> {
         let set = cell.load();
         (set.ready(), set.all.len())
     };
-    reports(&published.translation, |id: UpstreamId| published.cells.get(id.index()).map_or((0, 0), counts))
+    reports(&published.translation, |id: UpstreamId| {
+        published.generation.value.cells.get(id.index()).map_or((0, 0), counts)
+    })
 }
 
 fn now() -> i64 {

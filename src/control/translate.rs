@@ -23,11 +23,14 @@ mod tests;
 pub use reports::reports;
 
 use super::cache::Cache;
-use crate::model::{
-    diagnostic::{Diagnostic, ObjectRef},
-    listener::Listener,
-    snapshot::Snapshot,
-    target::UpstreamId,
+use crate::{
+    model::{
+        diagnostic::{Diagnostic, ObjectRef},
+        listener::Listener,
+        snapshot::{RuleId, Snapshot},
+        target::UpstreamId,
+    },
+    table::Entry,
 };
 use build::Build;
 use source::Source;
@@ -115,6 +118,8 @@ pub struct Outcome {
 pub struct Translation {
     /// What the process is to run.
     pub snapshot: Snapshot,
+    /// The rows of the routing table.
+    pub entries: Vec<Entry<RuleId>>,
     /// What is to be explained, by object and field.
     pub diagnostics: Vec<Diagnostic>,
     /// What became of each object of this gateway, by object.

@@ -7,7 +7,6 @@ use super::{
     target::{ServicePort, UpstreamId},
     upstream::Upstream,
 };
-use crate::table::Entry;
 use std::{collections::HashMap, sync::Arc};
 
 /// A rule by its place in the snapshot's list: the payload of the routing table.
@@ -23,17 +22,15 @@ impl RuleId {
 }
 
 /// Everything that one translation understood, immutable from then on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// Where requests arrive.
     pub listeners: Vec<Listener>,
-    /// What the routing table is built from.
-    pub entries: Vec<Entry<RuleId>>,
-    /// The rules that entries name.
+    /// The rules that the entries of the routing table name.
     pub rules: Vec<Arc<Rule>>,
     /// The upstreams that rules name.
     pub upstreams: Vec<Upstream>,
-    /// Every Service port in scope that has an upstream: the names that resolvers look up.
+    /// Where in `upstreams` each Service port stands. Ports that no rule names have no place.
     pub directory: HashMap<ServicePort, UpstreamId>,
     /// Certificates by the host names that ask for them.
     pub certificates: Vec<Certificate>,

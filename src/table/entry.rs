@@ -100,6 +100,18 @@ impl fmt::Display for PathPattern {
     }
 }
 
+/// Patterns are the same when they are written the same.
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(mine), Self::Exact(theirs)) | (Self::Prefix(mine), Self::Prefix(theirs)) => mine == theirs,
+            (Self::Template(mine), Self::Template(theirs)) => mine == theirs,
+            (Self::Regex(mine), Self::Regex(theirs)) => mine.as_str() == theirs.as_str(),
+            _ => false,
+        }
+    }
+}
+
 /// A condition on the value of a header or query parameter.
 #[derive(Clone, Debug)]
 pub enum ValuePattern {
@@ -110,8 +122,19 @@ pub enum ValuePattern {
     Regex(Regex),
 }
 
+/// Patterns are the same when they are written the same.
+impl PartialEq for ValuePattern {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(mine), Self::Exact(theirs)) => mine == theirs,
+            (Self::Regex(mine), Self::Regex(theirs)) => mine.as_str() == theirs.as_str(),
+            _ => false,
+        }
+    }
+}
+
 /// Conditions besides host and path; all must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conditions {
     /// Methods, empty for any. GET includes HEAD.
     pub methods: Box<[http::Method]>,
@@ -122,7 +145,7 @@ pub struct Conditions {
 }
 
 /// One row of the table: a pattern and what it leads to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry<P> {
     /// The hosts.
     pub host: HostPattern,

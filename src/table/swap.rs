@@ -52,11 +52,12 @@ pub fn channel<T>(cores: usize) -> (Publisher<T>, Vec<Subscriber<T>>, Acknowledg
 }
 
 impl<T> Publisher<T> {
-    /// Offers a value to every core and returns its number.
-    pub fn publish(&mut self, value: T) -> u64 {
+    /// Offers a value to every core and returns it with its number.
+    pub fn publish(&mut self, value: T) -> Arc<Numbered<T>> {
         self.number += 1;
-        self.newest.send_replace(Some(Arc::new(Numbered { number: self.number, value })));
-        self.number
+        let numbered = Arc::new(Numbered { number: self.number, value });
+        self.newest.send_replace(Some(Arc::clone(&numbered)));
+        numbered
     }
 }
 
@@ -101,7 +102,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn installed_means_that_every_core_said_so() {
         let (mut publisher, mut cores, mut installed) = channel::<&str>(2);
-        let number = publisher.publish("first");
+        let number = publisher.publish("first").number;
         for core in &mut cores {
             assert_eq!(core.next().await.unwrap().value, "first");
         }
@@ -116,7 +117,7 @@ mod tests {
     async fn a_busy_core_installs_only_the_newest() {
         let (mut publisher, mut cores, mut installed) = channel::<u8>(1);
         publisher.publish(1);
-        let last = publisher.publish(2);
+        let last = publisher.publish(2).number;
         assert_eq!(cores[0].next().await.unwrap().number, last);
         cores[0].acknowledge(last);
         assert_eq!(installed.installed(1).await, Ok(()));
@@ -125,7 +126,7 @@ mod tests {
     #[tokio::test]
     async fn a_core_that_stopped_is_reported() {
         let (mut publisher, cores, mut installed) = channel::<u8>(1);
-        let number = publisher.publish(1);
+        let number = publisher.publish(1).number;
         drop(cores);
         assert_eq!(installed.installed(number).await, Err(Closed));
     }

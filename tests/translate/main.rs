@@ -108,7 +108,7 @@ fn every_sample_translates_without_a_word() {
     cache.apply(Change::Upsert(certificate_of_the_samples()));
     let translation = translate(&cache, &context(""));
     assert_eq!(translation.diagnostics, []);
-    assert!(!translation.snapshot.entries.is_empty());
+    assert!(!translation.entries.is_empty());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 pub(crate) fn of(translation: &Translation) -> String {
     let mut text = String::new();
     let snapshot = &translation.snapshot;
-    heading(&mut text, "entries, by rank", table(snapshot));
+    heading(&mut text, "entries, by rank", table(translation));
     heading(&mut text, "upstreams", snapshot.upstreams.iter().map(policy));
     heading(
         &mut text,
@@ -67,8 +67,8 @@ fn heading(text: &mut String, heading: &str, lines: impl IntoIterator<Item = Str
     }
 }
 
-fn table(snapshot: &Snapshot) -> Vec<String> {
-    let table = Table::build(snapshot.entries.clone());
+fn table(translation: &Translation) -> Vec<String> {
+    let (snapshot, table) = (&translation.snapshot, Table::build(translation.entries.clone()));
     table
         .entries()
         .iter()

@@ -63,7 +63,7 @@ impl Running {
             if let Ok(first) = published.wait_for(Option::is_some).await
                 && let Some(first) = &*first
             {
-                say(&welcome(&addresses, &first.snapshot));
+                say(&welcome(&addresses, &first.generation.value));
             }
         });
     }

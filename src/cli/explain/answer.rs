@@ -104,13 +104,13 @@ impl Answer {
         if let Some(own) = own::unadmitted(asked) {
             return Self { admitted: false, ..Self::of_own(asked, Some(own)) };
         }
-        let snapshot = &files.translation.snapshot;
-        let table = Table::build(snapshot.entries.clone());
+        let translation = &files.translation;
+        let table = Table::build(translation.entries.clone());
         let view = asked.view();
         let explained = table.explain(&view);
         let winner = explained.winner();
         let outcome = table.find(&view);
-        let own = match winner.and_then(|entry| snapshot.rules.get(entry.payload.index())) {
+        let own = match winner.and_then(|entry| translation.snapshot.rules.get(entry.payload.index())) {
             Some(rule) => own::ruled(rule, asked),
             None => Some(own::unrouted(&outcome)),
         };

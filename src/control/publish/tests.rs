@@ -95,12 +95,32 @@ async fn a_route_that_is_newer_than_the_table_that_settles_keeps_its_counts() {
 #[tokio::test(start_paused = true)]
 async fn the_controller_outlives_a_panic_of_one_object() {
     let mut world = World::start();
-    drop(world.next().await);
+    let empty = world.next().await;
+    world.core.acknowledge(empty.number);
     world.put(&route("a").replace("name: a", "name: a, annotations: {test/panic: ''}")).await;
-    drop(world.next().await);
+    world.told(1).await;
     world.put(&route("b")).await;
     let last = world.next().await;
     assert_eq!(last.value.snapshot.rules.len(), 1);
     world.core.acknowledge(last.number);
     world.told(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_serves_the_same_is_not_published_again_but_told() {
+    let mut world = World::start();
+    drop(world.next().await);
+    world.put(&route("a")).await;
+    let table = world.next().await;
+    world.core.acknowledge(table.number);
+    world.told(1).await;
+    let newer = route("a").replace("name: a", "name: a, generation: 7");
+    world.put(&newer).await;
+    let told = world.reports.wait_for(|reports| reports[0].generation == 7);
+    drop(tokio::time::timeout(Duration::from_secs(10), told).await.expect("it must be told").unwrap());
+    assert_eq!(world.metrics.control.generation.get(), i64::try_from(table.number).unwrap());
+    world
+        .put(&newer.replace("rules:", "hostnames: [a.example], rules:").replace("generation: 7", "generation: 8"))
+        .await;
+    assert_eq!(world.next().await.number, table.number + 1);
 }

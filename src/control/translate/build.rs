@@ -134,7 +134,6 @@ impl<'a> Build<'a> {
         let (certificates, default_certificate) = self.certificates.finish();
         let snapshot = Snapshot {
             listeners: self.context.listeners.clone(),
-            entries: self.entries,
             rules: self.rules,
             upstreams,
             directory: self.directory,
@@ -142,7 +141,7 @@ impl<'a> Build<'a> {
             default_certificate,
             ticket_keys: Vec::new(),
         };
-        Translation { snapshot, diagnostics: self.diagnostics, outcomes: self.outcomes }
+        Translation { snapshot, entries: self.entries, diagnostics: self.diagnostics, outcomes: self.outcomes }
     }
 }
 

@@ -57,7 +57,7 @@ fn regexes(translation: &Translation) -> Vec<String> {
         PathPattern::Regex(regex) => Some(regex.to_string()),
         _ => None,
     };
-    translation.snapshot.entries.iter().filter_map(|entry| regex(&entry.path)).collect()
+    translation.entries.iter().filter_map(|entry| regex(&entry.path)).collect()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn one_bad_route_of_ten_thousand_leaves_the_others_alone_and_takes_no_time() {
     let start = Instant::now();
     let again = run(&cache);
     let took = start.elapsed();
-    assert_eq!(first.snapshot.entries.len(), 9_999);
+    assert_eq!(first.entries.len(), 9_999);
     assert_eq!(again.diagnostics.len(), 2, "{:?}", again.diagnostics);
     assert!(again.diagnostics.iter().all(|diagnostic| &*diagnostic.object.name == "r5000"));
     println!("10000 routes translated again in {took:?}");
@@ -155,7 +155,7 @@ fn a_route_for_every_host_serves_the_names_of_its_certificate() {
 #[test]
 fn a_missing_secret_leaves_the_route_serving() {
     let translation = run(&cache(&format!("{SERVICE}\n---\n{}", tls_route("a.example.com", "secretName: cert"))));
-    assert_eq!(translation.snapshot.entries.len(), 1);
+    assert_eq!(translation.entries.len(), 1);
     assert_eq!(
         condition(&report(&translation, "a"), ConditionType::ResolvedRefs),
         (false, Reason::InvalidCertificateRef)
@@ -275,12 +275,12 @@ fn a_bad_host_never_becomes_every_host() {
         "{SERVICE}\n---\n{}",
         route("a", 1, "hostnames: ['a b'], rules: [{backends: [{service: web}]}]")
     )));
-    assert!(translation.snapshot.entries.is_empty());
+    assert!(translation.entries.is_empty());
     let translation = run(&cache(&format!(
         "{SERVICE}\n---\n{}",
         route("a", 1, "hostnames: ['a b', b.com], rules: [{backends: [{service: web}]}]")
     )));
-    assert_eq!(translation.snapshot.entries[0].host, HostPattern::Exact("b.com".into()));
+    assert_eq!(translation.entries[0].host, HostPattern::Exact("b.com".into()));
 }
 
 #[test]
