@@ -3,13 +3,10 @@
 
 use super::{
     error::Failure,
-    fields::{is_identity, is_per_hop},
+    fields::{is_chunked, is_identity, is_per_hop},
 };
 use crate::settings::Limits;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
-    header::{HOST, TRANSFER_ENCODING},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header::HOST};
 use std::borrow::Cow;
 
 /// What one pass over the header fields found.
@@ -95,12 +92,10 @@ fn judge(name: &str, trusted: bool) -> Verdict {
 
 /// Transfer-Encoding must be `chunked`, once: any other chain could be framed differently behind us.
 fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Failure::BadRequest("Transfer-Encoding must be chunked, and nothing else.")),
+    if is_chunked(headers) {
+        return Ok(());
     }
+    Err(Failure::BadRequest("Transfer-Encoding must be chunked, and nothing else."))
 }
 
 /// The host that a request is for, in lower case and without its port; empty where HTTP/1.0 names
@@ -158,6 +153,7 @@ const fn is_host_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::TRANSFER_ENCODING;
     use proptest::prelude::*;
 
     fn request(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Request<()> {

@@ -1,10 +1,10 @@
 //! Which header fields carry identity and which belong to one connection, and the removal of the
 //! latter in both directions.
 
-use super::admission::Scan;
+use super::{admission::Scan, error::Failure};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, TE, TRAILER, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
@@ -104,15 +104,32 @@ pub(crate) fn name_upgrade(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static(if te { "upgrade, te" } else { "upgrade" }));
 }
 
-/// Removes the fields of the endpoint's own connection from a response.
-pub(crate) fn clean_response(headers: &mut HeaderMap) {
+/// Removes the fields of the endpoint's own connection from a response. Fails where its framing is
+/// none that can be passed on: a body that is coded for this hop by more than chunks would reach the
+/// client as it is.
+pub(crate) fn clean_response(headers: &mut HeaderMap) -> Result<(), Failure> {
     let per_hop: Vec<HeaderName> = headers.keys().filter(|name| belongs_to_hop(name)).cloned().collect();
     if per_hop.is_empty() {
-        return;
+        return Ok(());
+    }
+    if per_hop.contains(&TRANSFER_ENCODING) {
+        if !is_chunked(headers) {
+            return Err(Failure::UpstreamBroken);
+        }
+        // A length beside chunks is not the length of the body (RFC 9112 section 6.3).
+        headers.remove(CONTENT_LENGTH);
     }
     for name in per_hop.into_iter().chain(named(headers)) {
         headers.remove(name);
     }
+    Ok(())
+}
+
+/// Whether Transfer-Encoding is `chunked`, once, or is not there.
+pub(crate) fn is_chunked(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let first = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    first && codings.next().is_none()
 }
 
 fn belongs_to_hop(name: &HeaderName) -> bool {
@@ -138,9 +155,29 @@ mod tests {
         ] {
             headers.append(name, value.parse().unwrap());
         }
-        clean_response(&mut headers);
+        clean_response(&mut headers).unwrap();
         let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["content-type", "set-cookie", "trailer"]);
+    }
+
+    #[test]
+    fn a_response_is_framed_by_chunks_alone_or_not_at_all() {
+        for (codings, passes) in [
+            (&["chunked"][..], true),
+            (&["Chunked"], true),
+            (&["gzip, chunked"], false),
+            (&["gzip", "chunked"], false),
+            (&["chunked", "chunked"], false),
+            (&["identity"], false),
+            (&[""], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_LENGTH, 3.into());
+            codings.iter().for_each(|coding| drop(headers.append(TRANSFER_ENCODING, coding.parse().unwrap())));
+            let cleaned = clean_response(&mut headers);
+            assert_eq!(cleaned.is_ok(), passes, "{codings:?}");
+            assert!(!passes || headers.is_empty(), "{codings:?}: {headers:?}");
+        }
     }
 }

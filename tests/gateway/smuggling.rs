@@ -1,7 +1,7 @@
 //! Odd HTTP/1 requests: what is refused, and what a backend sees of the rest. The gateway writes
 //! its own framing, so nothing that it accepts can be read in another way behind it.
 
-use crate::harness::{Backend, Folder, Gateway, Seen, request};
+use crate::harness::{Backend, Folder, Gateway, Reply, Script, Seen, Wire, request};
 
 const ANY: &str = "{rules: [{backends: [{service: echo}]}]}";
 
@@ -213,6 +213,39 @@ async fn what_is_accepted_is_framed_anew() {
         assert_eq!(seen.one("host"), Some("a.example"), "{name}");
         let framing = (seen.one("content-length"), seen.one("transfer-encoding"));
         assert!(matches!(framing, (Some("5"), None) | (None, Some("chunked"))), "{name}: {framing:?}");
+    }
+}
+
+/// The gateway over an endpoint that gives this answer, and what a client gets.
+async fn passed_on(answer: &'static str) -> (Gateway, Reply) {
+    let backend = Script::start(move |mut wire: Wire, _| async move {
+        wire.request().await;
+        wire.send(answer).await;
+    })
+    .await;
+    let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let reply = gateway.get("/answer").await;
+    (gateway, reply)
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_of_an_answer_is_dropped() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ] {
+        let (_gateway, reply) = passed_on(answer).await;
+        assert_eq!((reply.field("content-length"), reply.text().as_str()), (None, "hello"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_coded_by_more_than_chunks_is_502() {
+    for codings in ["gzip, chunked", "chunked, chunked", "gzip", "identity"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {codings}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        let (gateway, reply) = passed_on(answer.leak()).await;
+        assert_eq!(reply.status, 502, "{codings}: {reply:?}");
+        assert_eq!(gateway.logged("/answer").await["reason"], "upstream_broken", "{codings}");
     }
 }
 

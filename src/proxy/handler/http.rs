@@ -26,7 +26,7 @@ pub(crate) async fn proxy(
         // Nobody asked for that.
         return Err(Failure::UpstreamBroken);
     }
-    clean_response(response.headers_mut());
+    clean_response(response.headers_mut())?;
     *response.version_mut() = Version::HTTP_11;
     let (parts, incoming) = response.into_parts();
     Ok(Response::from_parts(parts, Body::upstream(incoming, lease)))

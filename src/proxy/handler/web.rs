@@ -30,14 +30,14 @@ pub(crate) async fn upgrade(
     parts.headers.insert(UPGRADE, protocol.clone());
     let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        clean_response(response.headers_mut());
+        clean_response(response.headers_mut())?;
         *response.version_mut() = Version::HTTP_11;
         let (parts, incoming) = response.into_parts();
         return Ok(Response::from_parts(parts, Body::upstream(incoming, lease)));
     }
     let agreed = response.headers().get(UPGRADE).cloned().unwrap_or_else(|| protocol.clone());
     let endpoint = hyper::upgrade::on(&mut response);
-    clean_response(response.headers_mut());
+    clean_response(response.headers_mut())?;
     name_upgrade(response.headers_mut());
     response.headers_mut().insert(UPGRADE, agreed);
     tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, lease.into_permit()));
