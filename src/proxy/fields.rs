@@ -31,6 +31,11 @@ pub(crate) fn is_per_hop(name: &str) -> bool {
     )
 }
 
+/// Names that the gateway alone writes to endpoints, or reads from what it frames.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    matches!(name, "content-length" | "x-request-id") || is_identity(name) || is_per_hop(name)
+}
+
 pub(crate) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     list(headers, CONNECTION)
 }

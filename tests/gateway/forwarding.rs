@@ -106,6 +106,35 @@ async fn a_trusted_proxy_is_appended_and_believed() {
 }
 
 #[tokio::test]
+async fn a_scheme_is_believed_however_a_trusted_proxy_writes_it() {
+    let backend = Backend::echo("echo").await;
+    let gateway = trusting(&backend).await;
+    for (said, passed) in [("HTTPS", "https"), ("https, http", "https"), ("javascript", "http"), ("http", "http")] {
+        let field = format!("X-Forwarded-Proto: {said}");
+        gateway.ask(request("GET /", &["Host: a.example", &field], "")).await;
+        assert_eq!(backend.last().one("x-forwarded-proto"), Some(passed), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn aliases_of_what_the_gateway_sets_do_not_pass_even_from_a_trusted_proxy() {
+    let backend = Backend::echo("echo").await;
+    let gateway = trusting(&backend).await;
+    let forged = [
+        "X_Forwarded_For: 1.1.1.1",
+        "X-Forwarded_Proto: https",
+        "X_Real_IP: 1.1.1.1",
+        "X_Request_ID: forged",
+        "Content_Length: 7",
+        "X_Tenant: kept",
+    ];
+    gateway.ask(request("GET /", &[&["Host: a.example"][..], &forged].concat(), "")).await;
+    let fields = backend.last().fields;
+    let left: Vec<_> = fields.iter().map(|(name, _)| name.as_str()).filter(|name| name.contains('_')).collect();
+    assert_eq!(left, ["x_tenant"]);
+}
+
+#[tokio::test]
 async fn several_forwarded_fields_become_one_list() {
     let backend = Backend::echo("echo").await;
     let gateway = trusting(&backend).await;
