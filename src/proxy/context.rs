@@ -52,10 +52,9 @@ pub(crate) fn establish<B>(
     let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
     clean_request(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
-    set_forwarded(headers, peer);
-    let said = || headers.get(X_FORWARDED_PROTO).is_some_and(|scheme| scheme == "https");
-    let secure = if peer.trusted { said() } else { peer.tls };
-    RequestContext { client, secure, upgrade }
+    let scheme = Scheme::of(headers, peer);
+    set_forwarded(headers, peer, scheme);
+    RequestContext { client, secure: scheme.is_secure(), upgrade }
 }
 
 fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -69,6 +68,41 @@ fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 fn carries_requests(protocol: &str) -> bool {
     let name = protocol.split('/').next().unwrap_or_default();
     ["h2c", "h2", "http", "tls"].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// How the client came in, as X-Forwarded-Proto says it. Some proxies say it for WebSockets too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+    Ws,
+    Wss,
+}
+
+impl Scheme {
+    const ALL: [(Self, &'static str); 4] =
+        [(Self::Http, "http"), (Self::Https, "https"), (Self::Ws, "ws"), (Self::Wss, "wss")];
+
+    /// What a trusted peer says, else how the peer itself came in.
+    fn of(headers: &HeaderMap, peer: &Peer) -> Self {
+        let own = if peer.tls { Self::Https } else { Self::Http };
+        if peer.trusted { Self::said(headers).unwrap_or(own) } else { own }
+    }
+
+    /// The first word of the field: proxies that append put their own hop last, so the first one is
+    /// about the client. A word that is no scheme is as if nothing was said.
+    fn said(headers: &HeaderMap) -> Option<Self> {
+        let first = list(headers, X_FORWARDED_PROTO).next()?;
+        Self::ALL.iter().find(|(_, word)| first.eq_ignore_ascii_case(word)).map(|(scheme, _)| *scheme)
+    }
+
+    const fn is_secure(self) -> bool {
+        matches!(self, Self::Https | Self::Wss)
+    }
+
+    const fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// The last address in X-Forwarded-For that is not a trusted proxy, when the peer is one.
@@ -149,17 +183,15 @@ fn uuid(random: u128) -> [u8; 36] {
     text
 }
 
-/// Appends the peer to X-Forwarded-For, and says how it came in where no trusted proxy has.
-fn set_forwarded(headers: &mut HeaderMap, peer: &Peer) {
+/// Appends the peer to X-Forwarded-For, and says how the client came in.
+fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, scheme: Scheme) {
     // Any other peer's fields are gone.
     if peer.trusted && headers.contains_key(X_FORWARDED_FOR) {
         append_peer(headers, peer);
     } else {
         headers.insert(X_FORWARDED_FOR, peer.address_value.clone());
     }
-    if !peer.trusted || !headers.contains_key(X_FORWARDED_PROTO) {
-        headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(if peer.tls { "https" } else { "http" }));
-    }
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
     if (!peer.trusted || !headers.contains_key(X_FORWARDED_HOST))
         && let Some(host) = headers.get(HOST).cloned()
     {
@@ -230,6 +262,30 @@ mod tests {
         ] {
             let (context, _) = establish_for(PROXY, &[("x-forwarded-for", list)]);
             assert_eq!(context.client.to_string(), client, "{list}");
+        }
+    }
+
+    #[test]
+    fn the_scheme_is_the_first_word_of_a_trusted_proxy() {
+        for (said, scheme, secure) in [
+            (&["https"][..], "https", true),
+            (&["HTTPS"], "https", true),
+            (&["https, http"], "https", true),
+            (&["http, https"], "http", false),
+            (&["https", "http"], "https", true),
+            (&[" , Wss"], "wss", true),
+            (&["ws"], "ws", false),
+            (&["gopher"], "http", false),
+            (&["gopher, https"], "http", false),
+            (&[""], "http", false),
+            (&[], "http", false),
+        ] {
+            let fields: Vec<_> = said.iter().map(|value| ("x-forwarded-proto", *value)).collect();
+            let (context, headers) = establish_for(PROXY, &fields);
+            let passed: Vec<_> = headers.get_all(X_FORWARDED_PROTO).iter().map(HeaderValue::as_bytes).collect();
+            assert_eq!((passed, context.secure), (vec![scheme.as_bytes()], secure), "{said:?}");
+            let (context, headers) = establish_for("192.0.2.7:5", &fields);
+            assert_eq!((&headers[X_FORWARDED_PROTO], context.secure), (&"http".parse().unwrap(), false), "{said:?}");
         }
     }
 
