@@ -203,6 +203,16 @@ async fn a_client_of_http_1_0_is_served_and_its_connection_closed() {
 }
 
 #[tokio::test]
+async fn an_endpoint_is_told_a_host_even_where_http_1_0_names_none() {
+    let backend = Backend::echo("echo").await;
+    let gateway = over(backend.address()).await;
+    assert_eq!(gateway.ask("GET / HTTP/1.0\r\n\r\n").await.status, 200);
+    let seen = backend.last();
+    assert_eq!(seen.one("host"), Some(backend.address().to_string().as_str()), "HTTP/1.1 needs one");
+    assert_eq!(seen.one("x-forwarded-host"), None, "the client named none");
+}
+
+#[tokio::test]
 async fn a_client_of_http_1_0_gets_no_chunks() {
     let backend = Script::start(|mut wire: Wire, _| async move {
         wire.request().await;

@@ -44,7 +44,6 @@ pub(crate) async fn pass(
     if let Some(target) = &routed.target {
         parts.uri = target.clone();
     }
-    parts.version = Version::HTTP_11;
     frame(&mut parts.headers, &incoming);
     let (body, watch) = RequestBody::new(incoming, &core.clock, core.limits());
     let outgoing = Outgoing { request: Request::from_parts(parts, body), body: watch };

@@ -2,6 +2,7 @@
 
 use super::{connect::connect, pool::Sender};
 use crate::{
+    live::endpoint::Endpoint,
     model::upstream::UpstreamPolicy,
     proxy::{
         clock::{Clock, Deadline, TimeIsUp, race},
@@ -11,7 +12,7 @@ use crate::{
         request_body::{BodyWatch, RequestBody},
     },
 };
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, Version, header::HOST};
 use hyper::body::Incoming;
 use std::{pin::Pin, rc::Rc, time::Duration};
 
@@ -81,6 +82,7 @@ async fn send(
     mut request: Request<RequestBody>,
     body: Option<&BodyWatch>,
 ) -> Result<(Response<Incoming>, Sender), Lost> {
+    as_http11(&mut request, permit.endpoint());
     loop {
         let pooled = core.pools.take(permit.endpoint());
         let reused = pooled.is_some();
@@ -104,6 +106,16 @@ async fn send(
             },
         }
     }
+}
+
+/// Endpoints are spoken to by HTTP/1.1, which must name a host; HTTP/1.0 may name none. Then it is
+/// the endpoint's address, as if a client had gone there by itself.
+fn as_http11(request: &mut Request<RequestBody>, endpoint: &Endpoint) {
+    if request.version() == Version::HTTP_10 && !request.headers().contains_key(HOST) {
+        let host = HeaderValue::from_str(&endpoint.address().to_string()).expect("an address must be a field value");
+        request.headers_mut().insert(HOST, host);
+    }
+    *request.version_mut() = Version::HTTP_11;
 }
 
 fn explain(body: Option<&BodyWatch>) -> Failure {
