@@ -43,12 +43,14 @@ pub enum Protection {
     EndpointLimit,
     /// A request that found all breakers open.
     Breaker,
+    /// A request that found no endpoint that is well.
+    Unhealthy,
     /// A retry that the budget did not allow.
     RetryBudget,
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 15] = [
         (Self::Connections, "connections"),
         (Self::Descriptors, "descriptors"),
         (Self::HeadTimeout, "head_timeout"),
@@ -62,6 +64,7 @@ impl Protection {
         (Self::AccessLog, "access_log"),
         (Self::EndpointLimit, "endpoint_limit"),
         (Self::Breaker, "breaker"),
+        (Self::Unhealthy, "unhealthy"),
         (Self::RetryBudget, "retry_budget"),
     ];
 }

@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod condition;
 pub mod diagnostic;
 pub mod endpoint;
+pub mod health;
 pub mod listener;
 pub mod rule;
 pub mod snapshot;

@@ -6,7 +6,7 @@ use crate::model::upstream::Strategy;
 use arc_swap::{ArcSwap, Guard};
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 /// The endpoints of an upstream at one moment.
@@ -54,6 +54,8 @@ pub struct EndpointCell {
     set: ArcSwap<EndpointSet>,
     requests: Padded<AtomicUsize>,
     budget: Budget,
+    /// Taken by the core that ejects an endpoint.
+    pub(super) ejecting: AtomicBool,
 }
 
 impl EndpointCell {

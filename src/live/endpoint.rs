@@ -3,7 +3,7 @@
 //! An endpoint that stays keeps its state, so that its counters survive a change of its facts and
 //! of its neighbours.
 
-use super::{breaker::Breaker, bucket::Bucket, moment::Moment, padded::Padded};
+use super::{breaker::Breaker, bucket::Bucket, ejection::Ejection, moment::Moment, padded::Padded};
 use crate::model::endpoint::EndpointFacts;
 use std::{
     net::SocketAddr,
@@ -28,6 +28,9 @@ struct State {
     in_flight: Padded<AtomicUsize>,
     bucket: Bucket,
     breaker: Breaker,
+    ejection: Ejection,
+    /// What checks say of it.
+    unhealthy: AtomicBool,
     /// In nanoseconds.
     ready_since: AtomicU64,
     removed: AtomicBool,
@@ -85,6 +88,23 @@ impl Endpoint {
     #[must_use]
     pub fn breaker(&self) -> &Breaker {
         &self.state.breaker
+    }
+
+    /// Its errors in a row, where its upstream ejects for them.
+    #[must_use]
+    pub fn ejection(&self) -> &Ejection {
+        &self.state.ejection
+    }
+
+    /// Whether checks found it unhealthy. It is healthy until they did.
+    #[must_use]
+    pub fn is_unhealthy(&self) -> bool {
+        self.state.unhealthy.load(Ordering::Relaxed)
+    }
+
+    /// Says what checks found. For the one that checks only.
+    pub fn set_unhealthy(&self, unhealthy: bool) {
+        self.state.unhealthy.store(unhealthy, Ordering::Relaxed);
     }
 
     /// Tells endpoints apart, whatever becomes of the facts about them.

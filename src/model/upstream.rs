@@ -1,6 +1,9 @@
 //! Upstreams: a port of a Service with the policy that every route to it shares.
 
-use super::target::ServicePort;
+use super::{
+    health::{HealthCheck, OutlierPolicy},
+    target::ServicePort,
+};
 use http::HeaderName;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -37,12 +40,21 @@ pub enum HashOn {
 }
 
 /// How an endpoint is picked.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Balancing {
     /// The strategy.
     pub strategy: Strategy,
     /// How long a new endpoint takes to come to its full share. `None`: it has it at once.
     pub slow_start: Option<Duration>,
+    /// Where less than so many percent of the endpoints are well, it is not believed that the
+    /// others are not. Default 50; with 0 it always is.
+    pub panic_threshold: u8,
+}
+
+impl Default for Balancing {
+    fn default() -> Self {
+        Self { strategy: Strategy::default(), slow_start: None, panic_threshold: 50 }
+    }
 }
 
 /// A token bucket: the rate at which it fills, and its size.
@@ -101,6 +113,10 @@ pub struct UpstreamPolicy {
     pub limit: Option<TokenBucket>,
     /// When an endpoint that fails gets a rest; `None`: never.
     pub breaker: Option<BreakerPolicy>,
+    /// When an endpoint is ejected for what requests tell of it; `None`: never.
+    pub outlier: Option<OutlierPolicy>,
+    /// How endpoints are checked; `None`: not at all.
+    pub health_check: Option<Arc<HealthCheck>>,
     /// How long a connection to an endpoint may take. Default 5 s.
     pub dial_timeout: Duration,
     /// How long the response head may take, all tries together. Default 60 s.
@@ -117,6 +133,8 @@ impl Default for UpstreamPolicy {
             balancing: Balancing::default(),
             limit: None,
             breaker: None,
+            outlier: None,
+            health_check: None,
             dial_timeout: Duration::from_secs(5),
             request_timeout: TimeLimit(Some(Duration::from_secs(60))),
             try_timeout: TimeLimit(None),

@@ -50,6 +50,8 @@ pub(crate) enum Nobody {
     Ready,
     /// The breakers of all that do are open.
     Closed,
+    /// None of those that do is well.
+    Well,
     /// All that do were tried.
     Untried,
 }
@@ -65,10 +67,15 @@ pub(crate) fn pick(asked: Asked<'_>, random: &mut fastrand::Rng) -> Result<Permi
         _ => asked.first(&set, turn, random),
     };
     let endpoint = &set.eligible[first];
-    if asked.takes(endpoint) && asked.is_warm(endpoint, random) {
+    let takers = Takers { asked: &asked, heeds_health: true };
+    if takers.takes(endpoint) && asked.is_warm(endpoint, random) {
         return Ok(Permit::new(Arc::clone(endpoint)));
     }
-    asked.other(&set, first, random).map(|endpoint| Permit::new(Arc::clone(endpoint)))
+    let takers = Takers { heeds_health: !set.panics(asked.policy, asked.now), ..takers };
+    if !takers.heeds_health && !asked.is_well(endpoint) && takers.takes(endpoint) && asked.is_warm(endpoint, random) {
+        return Ok(Permit::new(Arc::clone(endpoint)));
+    }
+    takers.other(&set, first, random).map(|endpoint| Permit::new(Arc::clone(endpoint)))
 }
 
 impl Asked<'_> {
@@ -89,50 +96,12 @@ impl Asked<'_> {
         }
     }
 
-    /// Another one, where the first choice does not take the request.
-    fn other<'s>(
-        &self,
-        set: &'s EndpointSet,
-        first: usize,
-        random: &mut fastrand::Rng,
-    ) -> Result<&'s Arc<Endpoint>, Nobody> {
-        let eligible = &set.eligible;
-        if let (Strategy::Hash(_), Picker::Slots(slots)) = (&self.policy.balancing.strategy, &set.picker)
-            && let Some(next) = self.next_slot(slots, eligible)
-        {
-            return Ok(next);
-        }
-        let takers = || eligible.iter().filter(|endpoint| self.takes(endpoint));
-        let found = match self.policy.balancing.strategy {
-            Strategy::LessLoad => takers().min_by_key(|endpoint| load(endpoint)),
-            _ => self.drawn(eligible, random).or_else(|| Some(&eligible[first]).filter(|first| self.takes(first))),
-        };
-        let untried = || eligible.iter().any(|endpoint| self.is_untried(endpoint));
-        found.or_else(|| takers().next()).ok_or_else(|| if untried() { Nobody::Closed } else { Nobody::Untried })
+    fn is_admitted(&self, endpoint: &Endpoint) -> bool {
+        self.policy.breaker.as_ref().is_none_or(|policy| endpoint.breaker().would_admit(policy, self.now))
     }
 
-    /// One that takes the request, each as likely, so that the share of one that is out is spread
-    /// over all others.
-    fn drawn<'s>(&self, eligible: &'s [Arc<Endpoint>], random: &mut fastrand::Rng) -> Option<&'s Arc<Endpoint>> {
-        for _ in 0..DRAWS {
-            let endpoint = &eligible[random.usize(..eligible.len())];
-            if self.takes(endpoint) && self.is_warm(endpoint, random) {
-                return Some(endpoint);
-            }
-        }
-        None
-    }
-
-    /// The endpoint that every replica would take next for this hash.
-    fn next_slot<'s>(&self, slots: &[u16], eligible: &'s [Arc<Endpoint>]) -> Option<&'s Arc<Endpoint>> {
-        let start = slot_of(self.hash, slots);
-        let ahead = slots.iter().cycle().skip(start).take(eligible.len() * SLOTS_PER_ENDPOINT);
-        ahead.map(|place| &eligible[usize::from(*place)]).find(|endpoint| self.takes(endpoint))
-    }
-
-    fn takes(&self, endpoint: &Endpoint) -> bool {
-        let breaker = self.policy.breaker.as_ref();
-        breaker.is_none_or(|policy| endpoint.breaker().would_admit(policy, self.now)) && self.is_untried(endpoint)
+    fn is_well(&self, endpoint: &Endpoint) -> bool {
+        endpoint.is_well(self.policy, self.now)
     }
 
     fn is_untried(&self, endpoint: &Endpoint) -> bool {
@@ -146,6 +115,69 @@ impl Asked<'_> {
         age >= window
             || matches!(self.policy.balancing.strategy, Strategy::Hash(_))
             || random.f64() < warmth(age, window)
+    }
+}
+
+/// Which endpoints take the request.
+#[derive(Clone, Copy)]
+struct Takers<'a> {
+    asked: &'a Asked<'a>,
+    /// Whether it is believed that endpoints are not well.
+    heeds_health: bool,
+}
+
+impl Takers<'_> {
+    /// Another one, where the first choice does not take the request.
+    fn other<'s>(
+        &self,
+        set: &'s EndpointSet,
+        first: usize,
+        random: &mut fastrand::Rng,
+    ) -> Result<&'s Arc<Endpoint>, Nobody> {
+        let eligible = &set.eligible;
+        if let (Strategy::Hash(_), Picker::Slots(slots)) = (&self.asked.policy.balancing.strategy, &set.picker)
+            && let Some(next) = self.next_slot(slots, eligible)
+        {
+            return Ok(next);
+        }
+        let all = || eligible.iter().filter(|endpoint| self.takes(endpoint));
+        let found = match self.asked.policy.balancing.strategy {
+            Strategy::LessLoad => all().min_by_key(|endpoint| load(endpoint)),
+            _ => self.drawn(eligible, random).or_else(|| Some(&eligible[first]).filter(|first| self.takes(first))),
+        };
+        found.or_else(|| all().next()).ok_or_else(|| self.why_nobody(eligible))
+    }
+
+    fn why_nobody(&self, eligible: &[Arc<Endpoint>]) -> Nobody {
+        let mut untried = eligible.iter().filter(|endpoint| self.asked.is_untried(endpoint)).peekable();
+        if untried.peek().is_none() {
+            return Nobody::Untried;
+        }
+        if untried.any(|endpoint| self.asked.is_admitted(endpoint)) { Nobody::Well } else { Nobody::Closed }
+    }
+
+    /// One that takes the request, each as likely, so that the share of one that is out is spread
+    /// over all others.
+    fn drawn<'s>(&self, eligible: &'s [Arc<Endpoint>], random: &mut fastrand::Rng) -> Option<&'s Arc<Endpoint>> {
+        for _ in 0..DRAWS {
+            let endpoint = &eligible[random.usize(..eligible.len())];
+            if self.takes(endpoint) && self.asked.is_warm(endpoint, random) {
+                return Some(endpoint);
+            }
+        }
+        None
+    }
+
+    /// The endpoint that every replica would take next for this hash.
+    fn next_slot<'s>(&self, slots: &[u16], eligible: &'s [Arc<Endpoint>]) -> Option<&'s Arc<Endpoint>> {
+        let start = slot_of(self.asked.hash, slots);
+        let ahead = slots.iter().cycle().skip(start).take(eligible.len() * SLOTS_PER_ENDPOINT);
+        ahead.map(|place| &eligible[usize::from(*place)]).find(|endpoint| self.takes(endpoint))
+    }
+
+    fn takes(&self, endpoint: &Endpoint) -> bool {
+        let asked = self.asked;
+        asked.is_admitted(endpoint) && (!self.heeds_health || asked.is_well(endpoint)) && asked.is_untried(endpoint)
     }
 }
 

@@ -8,19 +8,25 @@ use super::{
 };
 use crate::{
     lifecycle::vital::Vitals,
-    live::route_stats::RouteStats,
+    live::{bucket::Bucket, moment::Moment, route_stats::RouteStats},
     metrics::CoreMetrics,
+    model::upstream::TokenBucket,
     settings::{Limits, TrustedProxies},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    num::NonZeroU32,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
+
+/// Lines about endpoints that one core logs: a second, and at once.
+const LOG_LINES: TokenBucket =
+    TokenBucket { rate: NonZeroU32::MIN, peak: NonZeroU32::new(20).expect("20 must not be 0") };
 
 /// How far the process is in stopping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +69,7 @@ pub(crate) struct Core {
     phase: Cell<Phase>,
     connections: RefCell<HashMap<u64, Rc<Alarm>>>,
     next_connection: Cell<u64>,
+    log_lines: Bucket,
 }
 
 impl Core {
@@ -90,6 +97,7 @@ impl Core {
             phase: Cell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
+            log_lines: Bucket::default(),
         })
     }
 
@@ -100,6 +108,11 @@ impl Core {
 
     pub(crate) fn install(&self, table: Installed) {
         self.table.replace(Rc::new(table));
+    }
+
+    /// Whether one more line about an endpoint may be logged: no more than people can read.
+    pub(crate) fn may_log(&self, now: Moment) -> bool {
+        self.log_lines.take(LOG_LINES, now).is_ok()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

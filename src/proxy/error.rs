@@ -37,6 +37,8 @@ pub(crate) enum Failure {
     NoEndpoint,
     /// The breakers of all endpoints are open.
     BreakersOpen,
+    /// No endpoint is well.
+    Unhealthy,
     /// The endpoint takes no more requests for so long.
     Limited(Duration),
     /// No connection to the endpoint.
@@ -73,6 +75,7 @@ impl Failure {
             Self::Misconfigured => "misconfigured",
             Self::NoEndpoint => "no_endpoint",
             Self::BreakersOpen => "breaker_open",
+            Self::Unhealthy => "no_healthy_endpoint",
             Self::Limited(_) => "rate_limited",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",

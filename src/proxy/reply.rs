@@ -80,6 +80,9 @@ fn tell(failure: &Failure) -> Told {
         Failure::BreakersOpen => {
             told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "The service has a rest after failures.")
         }
+        Failure::Unhealthy => {
+            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "No endpoint of the service is healthy.")
+        }
         Failure::Limited(_) => {
             told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
         }
@@ -127,7 +130,7 @@ fn add_headers(response: &mut Response<Body>, failure: &Failure) {
                 headers.insert(LOCATION, address);
             }
         }
-        Failure::NotStarted | Failure::NoEndpoint | Failure::BreakersOpen => {
+        Failure::NotStarted | Failure::NoEndpoint | Failure::BreakersOpen | Failure::Unhealthy => {
             headers.insert(RETRY_AFTER, RETRY_SECONDS);
         }
         Failure::Limited(wait) => {

@@ -4,6 +4,7 @@
 //! where the method is idempotent (RFC 9110 section 9.2.2), there is no body, and the route asks
 //! for it. No endpoint is tried twice, and retries have a budget.
 
+mod outlier;
 mod plan;
 
 pub(super) use plan::Plan;
@@ -129,6 +130,7 @@ impl Tries<'_> {
         let Plan { core, .. } = self.plan;
         let sent = forward(core, self.plan.policy(), &permit, request, self.times.of_next(&core.clock), body).await;
         permit.settle(|breaker| outcome(breaker, &sent));
+        outlier::judge(self.plan, &permit, &sent);
         match sent {
             Ok((response, sender)) => {
                 let is_retried = self.plan.statuses().contains(&response.status().as_u16());
@@ -171,6 +173,7 @@ impl Tries<'_> {
         pick(asked, &mut core.random.borrow_mut()).map_err(|nobody| match nobody {
             Nobody::Ready => Failure::NoEndpoint,
             Nobody::Closed | Nobody::Untried => Failure::BreakersOpen,
+            Nobody::Well => Failure::Unhealthy,
         })
     }
 
@@ -188,8 +191,10 @@ impl Tries<'_> {
         if let Some(last) = self.last {
             return last.into_result();
         }
-        if matches!(failure, Failure::BreakersOpen) {
-            self.plan.core.metrics.protect(Protection::Breaker);
+        match failure {
+            Failure::BreakersOpen => self.plan.core.metrics.protect(Protection::Breaker),
+            Failure::Unhealthy => self.plan.core.metrics.protect(Protection::Unhealthy),
+            _ => {}
         }
         Err(failure)
     }

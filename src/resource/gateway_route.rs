@@ -1,7 +1,7 @@
 //! The `GatewayRoute` resource: hosts, rules and policy.
 
 use super::{
-    policy::{Balancing, Breaker, Limiter, ProxyPolicy},
+    policy::{Balancing, Breaker, Limiter, OutlierEjection, ProxyPolicy},
     port::PortRef,
     rule::Rule as RouteRule,
     status::GatewayRouteStatus,
@@ -118,6 +118,9 @@ pub struct GatewayRouteSpec {
     /// When an endpoint that fails gets a rest. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
+    /// When an endpoint that fails is ejected in favour of others. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier_ejection: Option<OutlierEjection>,
 }
 
 fn default_class() -> String {

@@ -4,10 +4,12 @@
 mod balancing;
 mod breaker;
 mod limiter;
+mod outlier;
 
 pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
 pub use breaker::{Breaker, FailureKind};
 pub use limiter::{EndpointLimit, Limiter};
+pub use outlier::{OutlierEjection, OutlierKind};
 
 use super::duration::GatewayDuration;
 use schemars::JsonSchema;

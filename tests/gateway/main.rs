@@ -7,6 +7,7 @@ mod errors;
 mod explaining;
 mod forwarding;
 mod harness;
+mod health;
 mod http2;
 mod lifecycle;
 mod matching;

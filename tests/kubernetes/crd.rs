@@ -84,6 +84,12 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie"}}}),
             "balancing.hashOn.name belongs to the types Header, Cookie and QueryParam",
         ),
+        (
+            "spec.outlierEjection.ejectionTime",
+            json!({"policyFor": policy(), "outlierEjection": {"ejectionTime": "100ms"}}),
+            json!({"policyFor": policy(), "outlierEjection": {"ejectionTime": "99ms"}}),
+            "outlierEjection.ejectionTime must be at least 100ms",
+        ),
         (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
         (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),
         (value, path("Exact", "/a%3Fb"), path("Exact", "/a?b"), "path.value must not contain a query"),

@@ -2,11 +2,13 @@
 
 use crate::{
     model::{
+        health::OutlierPolicy,
         rule::Overrides,
         upstream::{Balancing, BreakerPolicy, HashOn, Strategy, TimeLimit, TokenBucket, UpstreamPolicy},
     },
     resource::{
-        self, BalancingStrategy, EndpointLimit, FailureKind, GatewayRouteSpec, HashOnType, duration::GatewayDuration,
+        self, BalancingStrategy, EndpointLimit, FailureKind, GatewayRouteSpec, HashOnType, OutlierKind,
+        duration::GatewayDuration,
     },
 };
 use http::HeaderName;
@@ -24,6 +26,8 @@ pub enum Setting {
     Limit(TokenBucket),
     /// The breaker of each endpoint.
     Breaker(BreakerPolicy),
+    /// When an endpoint is ejected.
+    Outlier(OutlierPolicy),
     /// How long connecting may take.
     DialTimeout(Duration),
     /// How long the response head may take.
@@ -44,6 +48,7 @@ impl Setting {
             Self::Balancing(_) => "spec.balancing",
             Self::Limit(_) => "spec.limiter.endpoint",
             Self::Breaker(_) => "spec.breaker",
+            Self::Outlier(_) => "spec.outlierEjection",
             Self::DialTimeout(_) => "spec.proxy.dialTimeout",
             Self::RequestTimeout(_) => "spec.proxy.requestTimeout",
             Self::TryTimeout(_) => "spec.proxy.tryTimeout",
@@ -56,7 +61,7 @@ impl Setting {
     /// belongs to the request, and a route with rules sets it for its own requests alone.
     #[must_use]
     pub const fn is_of_endpoints(&self) -> bool {
-        matches!(self, Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::DialTimeout(_))
+        matches!(self, Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::Outlier(_) | Self::DialTimeout(_))
     }
 
     /// Puts it into a policy.
@@ -65,6 +70,7 @@ impl Setting {
             Self::Balancing(balancing) => policy.balancing = balancing,
             Self::Limit(limit) => policy.limit = Some(limit),
             Self::Breaker(breaker) => policy.breaker = Some(breaker),
+            Self::Outlier(outlier) => policy.outlier = Some(outlier),
             Self::DialTimeout(timeout) => policy.dial_timeout = timeout,
             Self::RequestTimeout(limit) => policy.request_timeout = limit,
             Self::TryTimeout(limit) => policy.try_timeout = limit,
@@ -79,7 +85,7 @@ impl Setting {
             Self::TryTimeout(limit) => overrides.try_timeout = Some(limit),
             Self::RetryCount(count) => overrides.retry_count = Some(count),
             Self::RetryStatuses(statuses) => overrides.retry_statuses = Some(statuses),
-            Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::DialTimeout(_) => {}
+            Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::Outlier(_) | Self::DialTimeout(_) => {}
         }
     }
 }
@@ -91,6 +97,7 @@ pub(super) fn settings(spec: &GatewayRouteSpec) -> Vec<Setting> {
     let limit = spec.limiter.as_ref().and_then(|limiter| limiter.endpoint.as_ref());
     settings.extend(limit.and_then(token_bucket).map(Setting::Limit));
     settings.extend(spec.breaker.as_ref().map(|asked| Setting::Breaker(breaker(asked))));
+    settings.extend(spec.outlier_ejection.as_ref().map(|asked| Setting::Outlier(outlier(asked))));
     if let Some(proxy) = &spec.proxy {
         settings.extend(proxy.dial_timeout.map(|timeout| Setting::DialTimeout(dial_timeout(timeout.0))));
         settings.extend(proxy.request_timeout.map(|timeout| Setting::RequestTimeout(time_limit(timeout))));
@@ -115,7 +122,12 @@ fn codes(statuses: &[i32]) -> Box<[u16]> {
 }
 
 fn balancing(asked: &resource::Balancing) -> Balancing {
-    Balancing { strategy: strategy(asked), slow_start: asked.slow_start.and_then(|time| time_limit(time).0) }
+    let panic_threshold = asked.panic_threshold.and_then(|percent| u8::try_from(percent).ok());
+    Balancing {
+        strategy: strategy(asked),
+        slow_start: asked.slow_start.and_then(|time| time_limit(time).0),
+        panic_threshold: panic_threshold.unwrap_or(Balancing::default().panic_threshold),
+    }
 }
 
 fn strategy(asked: &resource::Balancing) -> Strategy {
@@ -157,6 +169,18 @@ fn breaker(asked: &resource::Breaker) -> BreakerPolicy {
         interval: asked.interval.map_or(Some(MINUTE), |time| time_limit(time).0),
         count_server_errors: asked.fail_on.contains(&FailureKind::ServerError),
         count_timeouts: asked.fail_on.contains(&FailureKind::Timeout),
+    }
+}
+
+fn outlier(asked: &resource::OutlierEjection) -> OutlierPolicy {
+    let counts = |kind| asked.fail_on.is_empty() || asked.fail_on.contains(&kind);
+    OutlierPolicy {
+        consecutive_errors: asked.consecutive_errors.and_then(|count| u16::try_from(count).ok()).unwrap_or(5),
+        ejection_time: asked.ejection_time.map_or(Duration::from_secs(30), |time| time.0),
+        max_ejection_percent: asked.max_ejection_percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(50),
+        count_connect_failures: counts(OutlierKind::ConnectFailure),
+        count_server_errors: counts(OutlierKind::ServerError),
+        count_timeouts: counts(OutlierKind::Timeout),
     }
 }
 

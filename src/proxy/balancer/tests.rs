@@ -5,6 +5,7 @@ use crate::{
     live::{breaker::Outcome, cell::EndpointSet, endpoint::Endpoint, picker::hash_key},
     model::{
         endpoint::{Conditions, EndpointFacts, EndpointProtocol},
+        health::OutlierPolicy,
         rule::BackendTarget,
         target::UpstreamId,
         upstream::{Balancing, BreakerPolicy, HashOn},
@@ -17,6 +18,15 @@ const BREAKER: BreakerPolicy = BreakerPolicy {
     half_open_max_requests: 1,
     open_timeout: Duration::from_secs(10),
     interval: None,
+    count_server_errors: false,
+    count_timeouts: false,
+};
+
+const OUTLIER: OutlierPolicy = OutlierPolicy {
+    consecutive_errors: 1,
+    ejection_time: Duration::from_secs(10),
+    max_ejection_percent: 100,
+    count_connect_failures: true,
     count_server_errors: false,
     count_timeouts: false,
 };
@@ -36,7 +46,7 @@ impl World {
         let cell = EndpointCell::default();
         cell.store(EndpointSet::new(endpoints.collect(), &strategy));
         let policy =
-            UpstreamPolicy { balancing: Balancing { strategy, slow_start: None }, ..UpstreamPolicy::default() };
+            UpstreamPolicy { balancing: Balancing { strategy, ..Balancing::default() }, ..UpstreamPolicy::default() };
         let now = Moment::of(Instant::now());
         Self { policy, cell, now, random: fastrand::Rng::with_seed(7), tried: Vec::new() }
     }
@@ -55,6 +65,13 @@ impl World {
         let picked = self.picks(picks);
         let numbers = 1..=u8::try_from(self.cell.load().eligible.len()).unwrap();
         numbers.map(|number| picked.iter().filter(|picked| **picked == number).count()).collect()
+    }
+
+    fn eject(&mut self, numbers: &[usize]) {
+        self.policy.outlier = Some(OUTLIER);
+        for number in numbers {
+            self.cell.load().eligible[number - 1].ejection().eject(&OUTLIER, self.now);
+        }
     }
 
     fn open_breaker(&mut self, number: usize) {
@@ -176,6 +193,68 @@ fn the_share_of_an_open_breaker_is_spread_over_all_others() {
         world.open_breaker(2);
         assert_about(&world.shares(30_000), &[10_000, 0, 10_000, 10_000]);
     }
+}
+
+#[test]
+fn the_share_of_the_ejected_is_spread_over_all_others() {
+    for strategy in [Strategy::RoundRobin, Strategy::Random, Strategy::WeightedRandom, Strategy::WeightedRoundRobin] {
+        let mut world = World::new(strategy, &[1; 4]);
+        world.eject(&[2]);
+        assert_about(&world.shares(30_000), &[10_000, 0, 10_000, 10_000]);
+        world.now = Moment::after(Duration::from_nanos(world.now.nanos()) + OUTLIER.ejection_time);
+        assert_about(&world.shares(40_000), &[10_000; 4]);
+    }
+}
+
+#[test]
+fn less_load_passes_by_the_ejected() {
+    for count in [3, 10] {
+        let mut world = World::new(Strategy::LessLoad, &vec![1; count]);
+        let _held: Vec<Permit> = (0..50).map(|_| world.pick(0).unwrap()).collect();
+        world.eject(&[1]);
+        assert_eq!(world.shares(1_000)[0], 0);
+    }
+}
+
+#[test]
+fn a_hash_whose_endpoint_is_ejected_has_the_agreed_deputy_until_it_is_back() {
+    let (mut here, mut there) = (World::new(hash(), &[1; 10]), World::new(hash(), &[1; 10]));
+    let key = hash_key(b"anna");
+    let first = number(&here.pick(key).unwrap());
+    for world in [&mut here, &mut there] {
+        world.eject(&[first.into()]);
+    }
+    let deputy = number(&here.pick(key).unwrap());
+    assert_ne!(deputy, first);
+    assert_eq!([number(&here.pick(key).unwrap()), number(&there.pick(key).unwrap())], [deputy; 2]);
+    here.now = Moment::after(Duration::from_nanos(here.now.nanos()) + OUTLIER.ejection_time);
+    assert_eq!(number(&here.pick(key).unwrap()), first);
+}
+
+#[test]
+fn where_too_few_are_well_all_get_their_share() {
+    let mut world = World::new(Strategy::RoundRobin, &[1; 4]);
+    world.eject(&[1, 2]);
+    assert_about(&world.shares(20_000), &[0, 0, 10_000, 10_000]);
+    world.eject(&[3]);
+    assert_eq!(world.shares(400), [100; 4], "as if nobody were out");
+    world.policy.balancing.panic_threshold = 25;
+    assert_eq!(world.shares(400), [0, 0, 0, 400], "one of four is enough");
+    let mut weighted = World::new(Strategy::WeightedRoundRobin, &[10, 10, 30]);
+    weighted.eject(&[1, 3]);
+    assert_eq!(weighted.shares(50), [10, 10, 30]);
+}
+
+#[test]
+fn nobody_is_picked_where_health_is_always_believed_and_nobody_is_well() {
+    let mut world = World::new(Strategy::RoundRobin, &[1; 2]);
+    world.policy.balancing.panic_threshold = 0;
+    world.eject(&[1, 2]);
+    assert_eq!(world.pick(0).unwrap_err(), Nobody::Well);
+    world.policy.balancing.panic_threshold = 50;
+    assert_eq!(world.shares(10), [5, 5]);
+    world.open_breaker(1);
+    assert_eq!(world.shares(10), [0, 10], "a breaker is always believed");
 }
 
 #[test]

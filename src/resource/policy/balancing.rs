@@ -22,6 +22,12 @@ pub struct Balancing {
     /// evenly from a tenth. Not with Hash. `0s` turns it off. Default: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow_start: Option<GatewayDuration>,
+    /// Where less than so many percent of the endpoints are well, by healthCheck and
+    /// outlierEjection, all of them get requests: then it is more likely that the checks are wrong,
+    /// or that the others would be overrun. 0 to 100; 0: never. Default: 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub panic_threshold: Option<i32>,
 }
 
 /// The strategies that pick an endpoint.
