@@ -69,6 +69,11 @@ impl Breaker {
         self.update(|word| (word.era == admitted.era).then(|| word.settle(outcome, policy, now)));
     }
 
+    /// Gives an attempt back of which nothing is known: the client went away, or nothing was sent.
+    pub fn forget(&self, admitted: Admitted) {
+        self.update(|word| (word.era == admitted.era).then(|| word.forget()));
+    }
+
     fn update(&self, next: impl Fn(Word) -> Option<Word>) -> Option<Word> {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
@@ -157,8 +162,16 @@ impl Word {
             }
             (BreakerState::HalfOpen, Outcome::Success) => Self { count: self.count + 1, ..self },
             (BreakerState::HalfOpen, Outcome::Failure) => self.open(policy, now),
-            (BreakerState::HalfOpen, Outcome::Unknown) => Self { admitted: self.admitted.saturating_sub(1), ..self },
+            (_, Outcome::Unknown) => self.forget(),
             (BreakerState::Open | BreakerState::Closed, _) => self,
+        }
+    }
+
+    /// Its place is free for another.
+    fn forget(self) -> Self {
+        match self.state {
+            BreakerState::HalfOpen => Self { admitted: self.admitted.saturating_sub(1), ..self },
+            BreakerState::Open | BreakerState::Closed => self,
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 pub(crate) struct Body {
     source: Source,
     /// Settles the request's accounts when the body ends or is dropped.
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
     /// Keeps the connection from counting as idle.
     busy: Option<Busy>,
     pace: Option<Pace>,
@@ -54,7 +54,7 @@ impl Body {
     }
 
     /// Settles these accounts when the body has ended.
-    pub(crate) fn settle(&mut self, exchange: Exchange) {
+    pub(crate) fn settle(&mut self, exchange: Box<Exchange>) {
         self.exchange = Some(exchange);
     }
 
@@ -76,7 +76,7 @@ impl Body {
 
     fn wait(&mut self, context: &Context<'_>) -> Result<(), BodyError> {
         let Some(pace) = &mut self.pace else { return Ok(()) };
-        let request = self.exchange.as_ref().and_then(Exchange::request_moved);
+        let request = self.exchange.as_ref().and_then(|exchange| exchange.request_moved());
         pace.wait(request, context)
     }
 
@@ -121,7 +121,7 @@ impl HttpBody for Body {
         Poll::Ready(frame.map(|frame| match frame {
             Ok(frame) => Ok(this.send(frame)),
             Err(_) => {
-                let error = this.exchange.as_ref().map_or(BodyError::EndpointBroken, Exchange::broken_by);
+                let error = this.exchange.as_ref().map_or(BodyError::EndpointBroken, |exchange| exchange.broken_by());
                 Err(this.break_off(error))
             }
         }))

@@ -64,10 +64,16 @@ struct Detail {
 }
 
 impl Exchange {
-    /// Opens the accounts of a request.
-    pub(crate) fn open<B>(core: &Rc<Core>, table: &Rc<Installed>, peer: &Rc<Peer>, request: &http::Request<B>) -> Self {
+    /// Opens the accounts of a request. They move with its answer through many hands, so it is a
+    /// pointer that moves.
+    pub(crate) fn open<B>(
+        core: &Rc<Core>,
+        table: &Rc<Installed>,
+        peer: &Rc<Peer>,
+        request: &http::Request<B>,
+    ) -> Box<Self> {
         let detail = core.log.is_some().then(|| Box::new(Detail::of(peer, request)));
-        Self {
+        Box::new(Self {
             core: Rc::clone(core),
             table: Some(Rc::clone(table)),
             started: Instant::now(),
@@ -78,7 +84,7 @@ impl Exchange {
             in_flight: false,
             body: None,
             detail,
-        }
+        })
     }
 
     /// When the request's head was read.

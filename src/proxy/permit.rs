@@ -18,7 +18,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Permit {
     endpoint: Arc<Endpoint>,
-    admitted: Option<(Admitted, BreakerPolicy)>,
+    admitted: Option<Admitted>,
 }
 
 impl Permit {
@@ -34,22 +34,23 @@ impl Permit {
     /// Asks the breaker for leave. It may have opened since the pick.
     #[must_use]
     pub(crate) fn is_admitted(&mut self, policy: &BreakerPolicy, now: Moment) -> bool {
-        self.admitted = self.endpoint.breaker().admit(policy, now).map(|admitted| (admitted, *policy));
+        self.admitted = self.endpoint.breaker().admit(policy, now);
         self.admitted.is_some()
     }
 
     /// Tells the breaker what came of the request.
-    pub(crate) fn settle(&mut self, outcome: impl FnOnce(&BreakerPolicy) -> Outcome) {
-        if let Some((admitted, policy)) = self.admitted.take() {
-            let now = Moment::of(Instant::now());
-            self.endpoint.breaker().settle(admitted, outcome(&policy), &policy, now);
+    pub(crate) fn settle(&mut self, policy: &BreakerPolicy, outcome: Outcome) {
+        if let Some(admitted) = self.admitted.take() {
+            self.endpoint.breaker().settle(admitted, outcome, policy, Moment::of(Instant::now()));
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.settle(|_| Outcome::Unknown);
+        if let Some(admitted) = self.admitted.take() {
+            self.endpoint.breaker().forget(admitted);
+        }
         self.endpoint.in_flight().fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -129,7 +129,9 @@ impl Tries<'_> {
     ) -> Once {
         let Plan { core, .. } = self.plan;
         let sent = forward(core, self.plan.policy(), &permit, request, self.times.of_next(&core.clock), body).await;
-        permit.settle(|breaker| outcome(breaker, &sent));
+        if let Some(policy) = &self.plan.policy().breaker {
+            permit.settle(policy, outcome(policy, &sent));
+        }
         outlier::judge(self.plan, &permit, &sent);
         match sent {
             Ok((response, sender)) => {

@@ -17,7 +17,7 @@ fn core(metrics: &Metrics) -> Rc<Core> {
     Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)
 }
 
-fn open(core: &Rc<Core>) -> Exchange {
+fn open(core: &Rc<Core>) -> Box<Exchange> {
     let peer = Rc::new(Peer::new(([192, 0, 2, 1], 9).into(), false, &TrustedProxies::default()));
     Exchange::open(core, &core.table(), &peer, &http::Request::new(()))
 }
