@@ -18,6 +18,7 @@ pub mod control;
 pub mod proxy;
 
 pub mod admin;
+pub mod health;
 pub mod lifecycle;
 pub mod metrics;
 pub mod settings;

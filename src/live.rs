@@ -12,6 +12,7 @@ pub mod ejection;
 pub mod endpoint;
 pub mod generation;
 pub mod health;
+pub mod log_lines;
 pub mod moment;
 mod padded;
 pub mod picker;

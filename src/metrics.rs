@@ -125,6 +125,12 @@ pub struct ControlMetrics {
     pub watch_errors: Readings,
     /// Status writes by result.
     pub status_writes: Readings,
+    /// Health checks by result.
+    pub health_checks: Readings,
+    /// Endpoints by state.
+    pub endpoints: Readings,
+    /// Service ports by state.
+    pub service_ports: Readings,
     /// 1 on the replica that writes status.
     pub leader: IntGauge,
     /// When certificates expire.
@@ -191,8 +197,27 @@ impl ControlMetrics {
                 "Objects that this gateway serves, by state.",
                 &["kind", "state"],
             )?,
-            watch_errors: Readings::new("paifang_watch_errors_total", "Failed lists and watches by kind.", "kind")?,
-            status_writes: Readings::new("paifang_status_writes_total", "Writes of status by result.", "result")?,
+            watch_errors: Readings::counters(
+                "paifang_watch_errors_total",
+                "Failed lists and watches by kind.",
+                "kind",
+            )?,
+            status_writes: Readings::counters("paifang_status_writes_total", "Writes of status by result.", "result")?,
+            health_checks: Readings::counters(
+                "paifang_health_checks_total",
+                "Health checks by result; delayed are those that had to wait for others.",
+                "result",
+            )?,
+            endpoints: Readings::gauges(
+                "paifang_endpoints",
+                "Endpoints of Service ports in use, by state; unhealthy, ejected and breaker_open are eligible too.",
+                "state",
+            )?,
+            service_ports: Readings::gauges(
+                "paifang_service_ports",
+                "Service ports in use, by state; empty ones have no endpoint, panicking ones do not believe health.",
+                "state",
+            )?,
             leader: IntGauge::new("paifang_leader", "1 on the replica that writes status.")?,
             certificate_expiry: gauges(
                 "paifang_tls_certificate_expiry_timestamp_seconds",
@@ -210,6 +235,9 @@ impl ControlMetrics {
             Box::new(self.objects.clone()),
             Box::new(self.watch_errors.clone()),
             Box::new(self.status_writes.clone()),
+            Box::new(self.health_checks.clone()),
+            Box::new(self.endpoints.clone()),
+            Box::new(self.service_ports.clone()),
             Box::new(self.leader.clone()),
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.generation.clone()),

@@ -14,6 +14,7 @@ use crate::{
         settle::{Settler, TABLE},
         translate::{Context, Namespaces},
     },
+    health::{Checks, census},
     lifecycle::{Readiness, vital::Vitals},
     live::generation::Generation,
     metrics::Metrics,
@@ -178,13 +179,15 @@ async fn run(serving: Serving) -> Result<(), Failure> {
     let addresses = addresses(&bound, &admin);
     let mut source = source::start(&serving.source, wiring).await?;
     let control = Control { changes, synced: source.synced(), reports, vitals: vitals.clone() };
-    let (engine, published) = start_engine(&serving, bound, &metrics, &readiness, control)?;
+    let (engine, checks, published) = start_engine(&serving, bound, &metrics, &readiness, control)?;
     start_admin(Admin { readiness: readiness.clone(), metrics }, admin, &vitals)?;
     for (name, address) in &addresses {
         tracing::info!(listener = name, address = %address, "listening");
     }
     source.announce(&addresses, published);
-    stopping::run(engine, source, &readiness, losses).await
+    let ended = stopping::run(engine, source, &readiness, losses).await;
+    checks.stop();
+    ended
 }
 
 fn addresses(bound: &[Bound], admin: &Bound) -> Vec<(String, SocketAddr)> {
@@ -197,7 +200,7 @@ fn start_engine(
     metrics: &Arc<Metrics>,
     readiness: &Readiness,
     control: Control,
-) -> Result<(Engine, watch::Receiver<Option<Published>>), String> {
+) -> Result<(Engine, Checks, watch::Receiver<Option<Published>>), String> {
     let minimum = match serving.process.tls_min_version {
         TlsVersion::Tls12 => MinimumVersion::Tls12,
         TlsVersion::Tls13 => MinimumVersion::Tls13,
@@ -221,7 +224,9 @@ fn start_engine(
     let engine = Engine::start(settings, metrics, &tls, bound, subscribers, &endpoint_changes);
     tokio::spawn(control.vitals.hold("the controller", controller.run(control.changes, control.synced)));
     tokio::spawn(control.vitals.hold("the settler", settler.run()));
-    engine.map(|engine| (engine, newest)).map_err(text)
+    census::connect(&newest, &metrics.control);
+    let checks = Checks::start(newest.clone(), endpoint_changes, &metrics.control, &control.vitals).map_err(text)?;
+    engine.map(|engine| (engine, checks, newest)).map_err(text)
 }
 
 fn start_admin(admin: Admin, bound: Bound, vitals: &Vitals) -> Result<(), String> {

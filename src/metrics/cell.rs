@@ -133,11 +133,12 @@ pub(super) fn counter(value: u64, labels: &[(&str, &str)]) -> proto::Metric {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in floating point")]
-fn gauge(value: u64) -> proto::Metric {
+pub(super) fn gauge(value: u64, labels: &[(&str, &str)]) -> proto::Metric {
     let mut number = proto::Gauge::default();
     number.set_value(value as f64);
     let mut metric = proto::Metric::default();
     metric.set_gauge(number);
+    metric.set_label(labels.iter().map(|(name, value)| label(name, value)).collect());
     metric
 }
 
@@ -182,14 +183,14 @@ impl Collector for CoresCollector {
             .collect();
         let all = [
             (HISTOGRAM, vec![self.duration()]),
-            (GAUGE, vec![gauge(self.sum(|core| core.connections.get()))]),
+            (GAUGE, vec![gauge(self.sum(|core| core.connections.get()), &[])]),
             (COUNTER, connects),
             (COUNTER, vec![counter(self.sum(|core| core.resends.get()), &[])]),
             (COUNTER, vec![counter(self.sum(|core| core.retries.get()), &[])]),
             (COUNTER, protections),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
-            (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()))]),
-            (GAUGE, vec![gauge(self.writers.len() as u64 - 1)]),
+            (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()), &[])]),
+            (GAUGE, vec![gauge(self.writers.len() as u64 - 1, &[])]),
         ];
         FAMILIES.iter().zip(all).map(|((name, help, _), (kind, metrics))| family(name, help, kind, metrics)).collect()
     }

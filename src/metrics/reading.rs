@@ -1,6 +1,6 @@
-//! Counters that other parts keep for themselves, read when somebody scrapes.
+//! Numbers that other parts keep for themselves, read when somebody scrapes.
 
-use super::cell::{counter, family};
+use super::cell::{counter, family, gauge};
 use prometheus::{
     core::{Collector, Desc},
     proto,
@@ -11,7 +11,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// One counter: its label, and how to read it.
+/// One number: its label, and how to read it.
 pub struct Reading {
     label: &'static str,
     read: Box<dyn Fn() -> u64 + Send + Sync>,
@@ -24,33 +24,43 @@ impl fmt::Debug for Reading {
 }
 
 impl Reading {
-    /// A counter that `read` reads.
+    /// A number that `read` reads.
     pub fn new(label: &'static str, read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self { label, read: Box::new(read) }
     }
 }
 
-/// A family of such counters, apart by one label. It has no series before it is connected.
+/// A family of such numbers, apart by one label. It has no series before it is connected.
 #[derive(Clone)]
 pub struct Readings {
     name: &'static str,
     help: &'static str,
     label: &'static str,
+    /// Counters, else gauges.
+    counts: bool,
     description: Desc,
     readings: Arc<OnceLock<Vec<Reading>>>,
 }
 
 impl Readings {
-    /// A family that is not connected yet.
+    /// A family of counters that is not connected yet.
     ///
     /// # Errors
     /// When the name or label is not one that Prometheus takes.
-    pub fn new(name: &'static str, help: &'static str, label: &'static str) -> Result<Self, prometheus::Error> {
+    pub fn counters(name: &'static str, help: &'static str, label: &'static str) -> Result<Self, prometheus::Error> {
         let description = Desc::new(name.to_owned(), help.to_owned(), vec![label.to_owned()], HashMap::new())?;
-        Ok(Self { name, help, label, description, readings: Arc::default() })
+        Ok(Self { name, help, label, counts: true, description, readings: Arc::default() })
     }
 
-    /// Connects the counters; the first call counts.
+    /// A family of gauges that is not connected yet.
+    ///
+    /// # Errors
+    /// When the name or label is not one that Prometheus takes.
+    pub fn gauges(name: &'static str, help: &'static str, label: &'static str) -> Result<Self, prometheus::Error> {
+        Ok(Self { counts: false, ..Self::counters(name, help, label)? })
+    }
+
+    /// Connects the numbers; the first call counts.
     pub fn read(&self, readings: Vec<Reading>) {
         let _ = self.readings.set(readings);
     }
@@ -68,16 +78,20 @@ impl Collector for Readings {
     }
 
     fn collect(&self) -> Vec<proto::MetricFamily> {
+        use proto::MetricType::{COUNTER, GAUGE};
         let metrics: Vec<_> = self
             .readings
             .get()
             .into_iter()
             .flatten()
-            .map(|reading| counter((reading.read)(), &[(self.label, reading.label)]))
+            .map(|reading| {
+                let (value, labels) = ((reading.read)(), [(self.label, reading.label)]);
+                if self.counts { counter(value, &labels) } else { gauge(value, &labels) }
+            })
             .collect();
         if metrics.is_empty() {
             return Vec::new();
         }
-        vec![family(self.name, self.help, proto::MetricType::COUNTER, metrics)]
+        vec![family(self.name, self.help, if self.counts { COUNTER } else { GAUGE }, metrics)]
     }
 }

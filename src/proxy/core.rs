@@ -8,25 +8,19 @@ use super::{
 };
 use crate::{
     lifecycle::vital::Vitals,
-    live::{bucket::Bucket, moment::Moment, route_stats::RouteStats},
+    live::{log_lines::LogLines, moment::Moment, route_stats::RouteStats},
     metrics::CoreMetrics,
-    model::upstream::TokenBucket,
     settings::{Limits, TrustedProxies},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
-    num::NonZeroU32,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
-
-/// Lines about endpoints that one core logs: a second, and at once.
-const LOG_LINES: TokenBucket =
-    TokenBucket { rate: NonZeroU32::MIN, peak: NonZeroU32::new(20).expect("20 must not be 0") };
 
 /// How far the process is in stopping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +63,7 @@ pub(crate) struct Core {
     phase: Cell<Phase>,
     connections: RefCell<HashMap<u64, Rc<Alarm>>>,
     next_connection: Cell<u64>,
-    log_lines: Bucket,
+    log_lines: LogLines,
 }
 
 impl Core {
@@ -97,7 +91,7 @@ impl Core {
             phase: Cell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
-            log_lines: Bucket::default(),
+            log_lines: LogLines::default(),
         })
     }
 
@@ -112,7 +106,7 @@ impl Core {
 
     /// Whether one more line about an endpoint may be logged: no more than people can read.
     pub(crate) fn may_log(&self, now: Moment) -> bool {
-        self.log_lines.take(LOG_LINES, now).is_ok()
+        self.log_lines.take(now)
     }
 
     pub(crate) fn limits(&self) -> &Limits {

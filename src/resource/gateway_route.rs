@@ -1,7 +1,7 @@
 //! The `GatewayRoute` resource: hosts, rules and policy.
 
 use super::{
-    policy::{Balancing, Breaker, Limiter, OutlierEjection, ProxyPolicy},
+    policy::{Balancing, Breaker, HealthCheck, Limiter, OutlierEjection, ProxyPolicy},
     port::PortRef,
     rule::Rule as RouteRule,
     status::GatewayRouteStatus,
@@ -121,6 +121,9 @@ pub struct GatewayRouteSpec {
     /// When an endpoint that fails is ejected in favour of others. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outlier_ejection: Option<OutlierEjection>,
+    /// How endpoints are checked besides the requests that they serve. Default: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
 }
 
 fn default_class() -> String {

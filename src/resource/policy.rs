@@ -3,11 +3,13 @@
 
 mod balancing;
 mod breaker;
+mod health;
 mod limiter;
 mod outlier;
 
 pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
 pub use breaker::{Breaker, FailureKind};
+pub use health::HealthCheck;
 pub use limiter::{EndpointLimit, Limiter};
 pub use outlier::{OutlierEjection, OutlierKind};
 

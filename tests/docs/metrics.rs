@@ -2,11 +2,13 @@
 
 use http::{Method, StatusCode};
 use paifang::{
+    health::census,
     live::route_stats::RouteStats,
     metrics::{Metrics, Reading},
     model::diagnostic::{Kind, ObjectRef},
 };
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use tokio::sync::watch;
 
 const HEAD: &str = "\
 # Metrics
@@ -71,6 +73,9 @@ fn touch(metrics: &Metrics) -> Vec<Arc<RouteStats>> {
     metrics.control.watch_errors.read(vec![Reading::new("GatewayRoute", || 0)]);
     let results = ["written", "failed", "skipped"].map(|result| Reading::new(result, || 0));
     metrics.control.status_writes.read(results.into());
+    let results = ["passed", "failed", "delayed"].map(|result| Reading::new(result, || 0));
+    metrics.control.health_checks.read(results.into());
+    census::connect(&watch::channel(None).1, &metrics.control);
     held
 }
 

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::{Response, StatusCode};
 use tokio::net::TcpListener;
 
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, eventually};
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, eventually};
 
 async fn over(endpoints: &[SocketAddr], policy: &str) -> Gateway {
     let folder = Folder::new();
@@ -123,4 +123,180 @@ async fn below_the_panic_threshold_all_endpoints_get_requests() {
     gateway.folder.route("web", &with(&policy(51)));
     gateway.until("a.example", "/", |reply| reply.status == 503).await;
     assert_eq!(statuses(&gateway, 20).await.into_iter().filter(|status| *status == 503).count(), 10);
+}
+
+const CHECK: &str = "path: /healthz, interval: 100ms, timeout: 500ms, healthyThreshold: 2, unhealthyThreshold: 2";
+
+fn checked(more: &str) -> String {
+    format!("proxy: {{retryCount: 0}}, healthCheck: {{{CHECK}{more}}}")
+}
+
+/// A backend that fails its checks as long as it is told to, and answers everything else.
+async fn looking_ill(ill: &Arc<AtomicBool>) -> Backend {
+    let ill = Arc::clone(ill);
+    Backend::answering(move |seen| {
+        let mut response = Response::new(Full::from("hello"));
+        if seen.target.starts_with("/healthz") && ill.load(Ordering::Relaxed) {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        response
+    })
+    .await
+}
+
+fn asked(backend: &Backend, path: &str) -> usize {
+    backend.seen().iter().filter(|seen| seen.target == path).count()
+}
+
+/// Waits until so many endpoints are unhealthy.
+async fn unhealthy(gateway: &Gateway, count: f64) {
+    eventually(DEADLINE, "the checks have found it", || async {
+        let found = gateway.metric("paifang_endpoints{state=\"unhealthy\"}").await;
+        if found.total_cmp(&count).is_eq() { Ok(()) } else { Err(found) }
+    })
+    .await;
+}
+
+async fn logged(gateway: &Gateway, message: &str) -> serde_json::Value {
+    eventually(DEADLINE, message, || {
+        let log = gateway.log();
+        let found = log.lines().find(|line| line.contains(message)).map(serde_json::from_str);
+        std::future::ready(found.ok_or(log.clone()))
+    })
+    .await
+    .expect("a log line must be JSON")
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_its_checks_is_passed_by_until_it_passes_them() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (looking_ill(&ill).await, Backend::echo("good").await);
+    let gateway = over(&[bad.address(), good.address()], &checked("")).await;
+    unhealthy(&gateway, 1.0).await;
+    for _ in 0..10 {
+        assert_eq!(gateway.get("/x").await.field("x-backend"), Some("good"));
+    }
+    let line = logged(&gateway, "endpoint unhealthy").await;
+    assert_eq!(
+        (line["endpoint"].as_str(), line["service"].as_str(), line["reason"].as_str()),
+        (Some(&*bad.address().to_string()), Some("default/echo:80"), Some("status 503"))
+    );
+    let check = bad.seen().into_iter().find(|seen| seen.target == "/healthz").expect("a check must have come");
+    assert_eq!((check.method.as_str(), check.one("host")), ("GET", Some(&*bad.address().to_string())));
+    assert_eq!(check.one("user-agent"), Some(concat!("paifang-health/", env!("CARGO_PKG_VERSION"))));
+    ill.store(false, Ordering::Relaxed);
+    unhealthy(&gateway, 0.0).await;
+    logged(&gateway, "endpoint healthy again").await;
+    gateway.until("a.example", "/y", |reply| reply.field("x-backend") == Some("answering")).await;
+    assert!(gateway.metric("paifang_health_checks_total{result=\"failed\"}").await >= 2.0);
+    assert!(gateway.metric("paifang_health_checks_total{result=\"passed\"}").await >= 2.0);
+}
+
+#[tokio::test]
+async fn an_endpoint_is_checked_once_per_process_and_interval() {
+    let backend = Backend::echo("echo").await;
+    let gateway = over(&[backend.address()], &checked("")).await;
+    let began = std::time::Instant::now();
+    let before = asked(&backend, "/healthz");
+    eventually(DEADLINE, "ten checks come", || {
+        let count = asked(&backend, "/healthz") - before;
+        std::future::ready(if count >= 10 { Ok(()) } else { Err(count) })
+    })
+    .await;
+    let count = u32::try_from(asked(&backend, "/healthz") - before).expect("it must be a few");
+    assert!(began.elapsed() >= std::time::Duration::from_millis(100) * (count - 1), "{count} checks are too many");
+    assert_eq!(gateway.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_path_it_is_enough_to_be_connected_to() {
+    let (good, silent) = (Backend::echo("good").await, Script::start(|_, _| std::future::ready(())).await);
+    let policy = "proxy: {retryCount: 0}, healthCheck: {interval: 100ms, unhealthyThreshold: 1}";
+    let gateway = over(&[refusing().await, good.address()], policy).await;
+    let line = logged(&gateway, "endpoint unhealthy").await;
+    assert!(line["reason"].as_str().is_some_and(|reason| reason.starts_with("no connection: ")), "{line}");
+    assert_eq!(statuses(&gateway, 10).await, [200; 10]);
+    gateway.folder.service("echo", &[silent.address(), good.address()]);
+    unhealthy(&gateway, 0.0).await;
+    eventually(DEADLINE, "the other is checked", || {
+        let count = silent.connections();
+        std::future::ready(if count >= 3 { Ok(()) } else { Err(count) })
+    })
+    .await;
+    unhealthy(&gateway, 0.0).await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_answers_too_late_is_unhealthy() {
+    let good = Backend::echo("good").await;
+    let late = Script::start(|mut wire, _| async move {
+        // Reads to the end, and says nothing.
+        while wire.take(1).await.is_ok() {}
+    })
+    .await;
+    let policy = "healthCheck: {path: /, interval: 100ms, timeout: 200ms, unhealthyThreshold: 1}";
+    let gateway = over(&[late.address(), good.address()], policy).await;
+    assert_eq!(logged(&gateway, "endpoint unhealthy").await["reason"], "not within 200ms");
+    assert_eq!(statuses(&gateway, 10).await, [200; 10]);
+}
+
+#[tokio::test]
+async fn a_change_of_the_check_is_followed_and_its_end_forgets_what_it_found() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (looking_ill(&ill).await, Backend::echo("good").await);
+    let gateway = over(&[bad.address(), good.address()], &checked("")).await;
+    unhealthy(&gateway, 1.0).await;
+    gateway.folder.route("web", &with(&checked(", statuses: ['200', '500-599'], host: echo.example")));
+    unhealthy(&gateway, 0.0).await;
+    assert_eq!(bad.last().one("host"), Some("echo.example"));
+    gateway.folder.route("web", &with(&checked("")));
+    unhealthy(&gateway, 1.0).await;
+    gateway.folder.route("web", &with("proxy: {retryCount: 0}"));
+    gateway.until("a.example", "/x", |reply| reply.field("x-backend") == Some("answering")).await;
+    let known = gateway.metric("paifang_endpoints{state=\"eligible\"}").await;
+    assert_eq!((known, gateway.metric("paifang_endpoints{state=\"unhealthy\"}").await), (2.0, 0.0));
+}
+
+#[tokio::test]
+async fn a_start_waits_for_no_check_and_a_service_that_fails_all_is_served() {
+    let ill = Arc::new(AtomicBool::new(true));
+    let backend = looking_ill(&ill).await;
+    let gateway = over(&[backend.address()], &checked("")).await;
+    assert_eq!(gateway.get("/").await.status, 200);
+    unhealthy(&gateway, 1.0).await;
+    assert_eq!(
+        gateway.metric("paifang_service_ports{state=\"panicking\"}").await.total_cmp(&1.0),
+        std::cmp::Ordering::Equal
+    );
+    assert_eq!(statuses(&gateway, 5).await, [200; 5], "the checks are not believed");
+    gateway.folder.route("web", &with(&format!("balancing: {{panicThreshold: 0}}, {}", checked(""))));
+    gateway.until("a.example", "/", |reply| reply.status == 503).await;
+    gateway.get("/nobody").await;
+    assert_eq!(gateway.logged("/nobody").await["reason"], "no_healthy_endpoint");
+    gateway.protected("unhealthy").await;
+}
+
+#[tokio::test]
+async fn an_endpoint_that_goes_is_not_checked_any_more() {
+    let (gone, stays) = (Backend::echo("gone").await, Backend::echo("stays").await);
+    let gateway = over(&[gone.address(), stays.address()], &checked("")).await;
+    eventually(DEADLINE, "both are checked", || {
+        let counts = [asked(&gone, "/healthz"), asked(&stays, "/healthz")];
+        std::future::ready(if counts.iter().all(|count| *count > 0) { Ok(()) } else { Err(format!("{counts:?}")) })
+    })
+    .await;
+    gateway.folder.service("echo", &[stays.address()]);
+    eventually(DEADLINE, "one is known", || async {
+        let known = gateway.metric("paifang_endpoints{state=\"eligible\"}").await;
+        if known < 1.5 { Ok(()) } else { Err(known) }
+    })
+    .await;
+    // One may be under way.
+    let (last, others) = (asked(&gone, "/healthz"), asked(&stays, "/healthz"));
+    eventually(DEADLINE, "the other is checked on and on", || {
+        let count = asked(&stays, "/healthz") - others;
+        std::future::ready(if count >= 5 { Ok(()) } else { Err(count) })
+    })
+    .await;
+    assert!(asked(&gone, "/healthz") <= last + 1);
 }

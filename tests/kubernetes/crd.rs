@@ -43,6 +43,7 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
     let policy = || json!({"service": "a"});
     let path = |type_: &str, value: &str| one(json!({"matches": [{"path": {"type": type_, "value": value}}]}));
     let twice = |second: &str| json!({"rules": [rule(json!({"name": "a"})), rule(json!({"name": second}))]});
+    let check = |check: Value| json!({"policyFor": policy(), "healthCheck": check});
     let value = "spec.rules[0].matches[0].path.value";
     vec![
         ("spec", json!({"rules": rules()}), json!({"rules": rules(), "policyFor": policy()}), "set exactly one of"),
@@ -89,6 +90,36 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             json!({"policyFor": policy(), "outlierEjection": {"ejectionTime": "100ms"}}),
             json!({"policyFor": policy(), "outlierEjection": {"ejectionTime": "99ms"}}),
             "outlierEjection.ejectionTime must be at least 100ms",
+        ),
+        (
+            "spec.healthCheck.statuses",
+            check(json!({"path": "/a", "statuses": ["200"]})),
+            check(json!({"statuses": ["200"]})),
+            "healthCheck.statuses needs healthCheck.path",
+        ),
+        (
+            "spec.healthCheck.statuses",
+            check(json!({"path": "/a", "statuses": ["204", "200-200", "300-399"]})),
+            check(json!({"path": "/a", "statuses": ["204", "399-300"]})),
+            "a range of healthCheck.statuses must not end before it begins",
+        ),
+        (
+            "spec.healthCheck.host",
+            check(json!({"path": "/a", "host": "a.example"})),
+            check(json!({"host": "a.example"})),
+            "healthCheck.host needs healthCheck.path",
+        ),
+        (
+            "spec.healthCheck.interval",
+            check(json!({"interval": "100ms"})),
+            check(json!({"interval": "0s"})),
+            "healthCheck.interval must be at least 100ms",
+        ),
+        (
+            "spec.healthCheck.timeout",
+            check(json!({"timeout": "1ms"})),
+            check(json!({"timeout": "0s"})),
+            "healthCheck.timeout must not be 0",
         ),
         (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
         (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),

@@ -1,18 +1,19 @@
 //! What a GatewayRoute sets for requests and Service ports, as the model has it.
 
+mod health;
+
 use crate::{
     model::{
-        health::OutlierPolicy,
+        health::{HealthCheck, OutlierPolicy},
         rule::Overrides,
         upstream::{Balancing, BreakerPolicy, HashOn, Strategy, TimeLimit, TokenBucket, UpstreamPolicy},
     },
     resource::{
-        self, BalancingStrategy, EndpointLimit, FailureKind, GatewayRouteSpec, HashOnType, OutlierKind,
-        duration::GatewayDuration,
+        self, BalancingStrategy, EndpointLimit, FailureKind, GatewayRouteSpec, HashOnType, duration::GatewayDuration,
     },
 };
 use http::HeaderName;
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 /// Stands for no limit of ours on connecting: systems give up sooner.
 const NO_DIAL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -28,6 +29,8 @@ pub enum Setting {
     Breaker(BreakerPolicy),
     /// When an endpoint is ejected.
     Outlier(OutlierPolicy),
+    /// How endpoints are checked.
+    HealthCheck(Arc<HealthCheck>),
     /// How long connecting may take.
     DialTimeout(Duration),
     /// How long the response head may take.
@@ -49,6 +52,7 @@ impl Setting {
             Self::Limit(_) => "spec.limiter.endpoint",
             Self::Breaker(_) => "spec.breaker",
             Self::Outlier(_) => "spec.outlierEjection",
+            Self::HealthCheck(_) => "spec.healthCheck",
             Self::DialTimeout(_) => "spec.proxy.dialTimeout",
             Self::RequestTimeout(_) => "spec.proxy.requestTimeout",
             Self::TryTimeout(_) => "spec.proxy.tryTimeout",
@@ -61,7 +65,15 @@ impl Setting {
     /// belongs to the request, and a route with rules sets it for its own requests alone.
     #[must_use]
     pub const fn is_of_endpoints(&self) -> bool {
-        matches!(self, Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::Outlier(_) | Self::DialTimeout(_))
+        match self {
+            Self::Balancing(_)
+            | Self::Limit(_)
+            | Self::Breaker(_)
+            | Self::Outlier(_)
+            | Self::HealthCheck(_)
+            | Self::DialTimeout(_) => true,
+            Self::RequestTimeout(_) | Self::TryTimeout(_) | Self::RetryCount(_) | Self::RetryStatuses(_) => false,
+        }
     }
 
     /// Puts it into a policy.
@@ -71,6 +83,7 @@ impl Setting {
             Self::Limit(limit) => policy.limit = Some(limit),
             Self::Breaker(breaker) => policy.breaker = Some(breaker),
             Self::Outlier(outlier) => policy.outlier = Some(outlier),
+            Self::HealthCheck(check) => policy.health_check = Some(check),
             Self::DialTimeout(timeout) => policy.dial_timeout = timeout,
             Self::RequestTimeout(limit) => policy.request_timeout = limit,
             Self::TryTimeout(limit) => policy.try_timeout = limit,
@@ -85,7 +98,12 @@ impl Setting {
             Self::TryTimeout(limit) => overrides.try_timeout = Some(limit),
             Self::RetryCount(count) => overrides.retry_count = Some(count),
             Self::RetryStatuses(statuses) => overrides.retry_statuses = Some(statuses),
-            Self::Balancing(_) | Self::Limit(_) | Self::Breaker(_) | Self::Outlier(_) | Self::DialTimeout(_) => {}
+            Self::Balancing(_)
+            | Self::Limit(_)
+            | Self::Breaker(_)
+            | Self::Outlier(_)
+            | Self::HealthCheck(_)
+            | Self::DialTimeout(_) => {}
         }
     }
 }
@@ -97,7 +115,9 @@ pub(super) fn settings(spec: &GatewayRouteSpec) -> Vec<Setting> {
     let limit = spec.limiter.as_ref().and_then(|limiter| limiter.endpoint.as_ref());
     settings.extend(limit.and_then(token_bucket).map(Setting::Limit));
     settings.extend(spec.breaker.as_ref().map(|asked| Setting::Breaker(breaker(asked))));
-    settings.extend(spec.outlier_ejection.as_ref().map(|asked| Setting::Outlier(outlier(asked))));
+    settings.extend(spec.outlier_ejection.as_ref().map(|asked| Setting::Outlier(health::outlier(asked))));
+    let check = spec.health_check.as_ref().map(health::health_check);
+    settings.extend(check.map(|check| Setting::HealthCheck(Arc::new(check))));
     if let Some(proxy) = &spec.proxy {
         settings.extend(proxy.dial_timeout.map(|timeout| Setting::DialTimeout(dial_timeout(timeout.0))));
         settings.extend(proxy.request_timeout.map(|timeout| Setting::RequestTimeout(time_limit(timeout))));
@@ -169,18 +189,6 @@ fn breaker(asked: &resource::Breaker) -> BreakerPolicy {
         interval: asked.interval.map_or(Some(MINUTE), |time| time_limit(time).0),
         count_server_errors: asked.fail_on.contains(&FailureKind::ServerError),
         count_timeouts: asked.fail_on.contains(&FailureKind::Timeout),
-    }
-}
-
-fn outlier(asked: &resource::OutlierEjection) -> OutlierPolicy {
-    let counts = |kind| asked.fail_on.is_empty() || asked.fail_on.contains(&kind);
-    OutlierPolicy {
-        consecutive_errors: asked.consecutive_errors.and_then(|count| u16::try_from(count).ok()).unwrap_or(5),
-        ejection_time: asked.ejection_time.map_or(Duration::from_secs(30), |time| time.0),
-        max_ejection_percent: asked.max_ejection_percent.and_then(|percent| u8::try_from(percent).ok()).unwrap_or(50),
-        count_connect_failures: counts(OutlierKind::ConnectFailure),
-        count_server_errors: counts(OutlierKind::ServerError),
-        count_timeouts: counts(OutlierKind::Timeout),
     }
 }
 

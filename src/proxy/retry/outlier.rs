@@ -1,6 +1,6 @@
 //! What a try tells of its endpoint's health: one that fails too often in a row is ejected.
 
-use super::Plan;
+use super::plan::Plan;
 use crate::{
     live::{breaker::Outcome, moment::Moment},
     model::health::OutlierPolicy,
