@@ -13,4 +13,5 @@ pub mod listener;
 pub mod rule;
 pub mod snapshot;
 pub mod target;
+pub mod transport;
 pub mod upstream;

@@ -19,6 +19,7 @@ mod reports;
 mod source;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 pub use reports::reports;
 

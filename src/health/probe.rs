@@ -3,18 +3,18 @@
 use crate::{
     live::endpoint::Endpoint,
     model::{
-        endpoint::EndpointProtocol,
         health::{CheckRequest, HealthCheck},
+        transport::Protocol,
     },
 };
 use bytes::Bytes;
 use http::{
-    Request, StatusCode,
+    Request, StatusCode, Uri,
     header::{CONNECTION, HOST, USER_AGENT},
 };
 use http_body_util::Empty;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 use tokio::net::TcpStream;
 
@@ -42,14 +42,15 @@ pub(super) enum Fault {
 }
 
 /// Checks an endpoint within the time for it.
-pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck) -> Result<(), Fault> {
+pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, protocol: Protocol) -> Result<(), Fault> {
     let serving = endpoint.address();
     let address = SocketAddr::new(serving.ip(), check.port.unwrap_or(serving.port()));
     let asked = async {
         let stream = TcpStream::connect(address).await.map_err(Fault::Connect)?;
-        match (&check.request, endpoint.facts.protocol) {
+        match (&check.request, protocol) {
             (None, _) => Ok(()),
-            (Some(request), EndpointProtocol::Http1) => ask(stream, address, request).await,
+            (Some(request), Protocol::Http1) => ask(stream, address, request).await,
+            (Some(request), Protocol::Http2) => ask_http2(stream, address, request).await,
         }
     };
     tokio::time::timeout(check.timeout, asked).await.unwrap_or(Err(Fault::Time(check.timeout)))
@@ -67,7 +68,31 @@ async fn ask(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Re
         response = sender.send_request(request) => response.map_err(Fault::Answer)?,
         never = driven => match never {},
     };
-    let status = response.status();
+    judge(response.status(), check)
+}
+
+async fn ask_http2(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault> {
+    let (mut request, host) = (request(address, check).map_err(Fault::Request)?, host(address, check));
+    // The host is in the target, and nothing speaks of the connection (RFC 9113 section 8.2.2).
+    request.headers_mut().remove(CONNECTION);
+    request.headers_mut().remove(HOST);
+    let target = Uri::builder().scheme("http").authority(host).path_and_query(&*check.path);
+    *request.uri_mut() = target.build().map_err(Fault::Request)?;
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(Fault::Answer)?;
+    let driven = async {
+        // How it ends is told by the answer.
+        let _ = connection.await;
+        std::future::pending::<Infallible>().await
+    };
+    let response = tokio::select! {
+        response = sender.send_request(request) => response.map_err(Fault::Answer)?,
+        never = driven => match never {},
+    };
+    judge(response.status(), check)
+}
+
+fn judge(status: StatusCode, check: &CheckRequest) -> Result<(), Fault> {
     if check.statuses.iter().any(|range| range.contains(&status.as_u16())) {
         Ok(())
     } else {
@@ -75,10 +100,13 @@ async fn ask(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Re
     }
 }
 
+fn host(address: SocketAddr, check: &CheckRequest) -> String {
+    check.host.as_deref().map_or_else(|| address.to_string(), str::to_owned)
+}
+
 fn request(address: SocketAddr, check: &CheckRequest) -> Result<Request<Empty<Bytes>>, http::Error> {
-    let host = check.host.as_deref().map_or_else(|| address.to_string(), str::to_owned);
     Request::get(&*check.path)
-        .header(HOST, host)
+        .header(HOST, host(address, check))
         .header(USER_AGENT, AGENT)
         .header(CONNECTION, "close")
         .body(Empty::new())

@@ -9,7 +9,7 @@ use crate::{
     control::publish::Published,
     live::{endpoint::Endpoint, log_lines::LogLines, moment::Moment},
     metrics::{ControlMetrics, Reading},
-    model::{health::HealthCheck, target::ServicePort},
+    model::{health::HealthCheck, target::ServicePort, transport::Protocol},
 };
 use std::{
     collections::HashMap,
@@ -62,6 +62,7 @@ struct Target {
     port: ServicePort,
     endpoint: Arc<Endpoint>,
     check: Arc<HealthCheck>,
+    protocol: Protocol,
 }
 
 impl Supervisor {
@@ -142,8 +143,8 @@ fn targets(published: &Published) -> HashMap<usize, Target> {
     let mut targets = HashMap::new();
     for (upstream, cell, check) in checked {
         for endpoint in &cell.load().eligible {
-            let (port, check) = (upstream.port.clone(), Arc::clone(check));
-            targets.insert(endpoint.key(), Target { port, endpoint: Arc::clone(endpoint), check });
+            let (port, check, protocol) = (upstream.port.clone(), Arc::clone(check), upstream.transport.protocol);
+            targets.insert(endpoint.key(), Target { port, endpoint: Arc::clone(endpoint), check, protocol });
         }
     }
     targets
@@ -192,7 +193,7 @@ impl Shared {
                 self.places.acquire().await.ok()
             }
         };
-        let result = probe(&target.endpoint, &target.check).await;
+        let result = probe(&target.endpoint, &target.check, target.protocol).await;
         let count = if result.is_ok() { &self.passed } else { &self.failed };
         count.fetch_add(1, Ordering::Relaxed);
         result

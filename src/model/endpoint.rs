@@ -13,14 +13,6 @@ pub struct Conditions {
     pub terminating: bool,
 }
 
-/// What an endpoint speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum EndpointProtocol {
-    /// HTTP/1.1.
-    #[default]
-    Http1,
-}
-
 /// The facts about an endpoint, as its source gave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {
@@ -35,8 +27,6 @@ pub struct EndpointFacts {
     pub zone: Arc<str>,
     /// Its readiness.
     pub conditions: Conditions,
-    /// What it speaks.
-    pub protocol: EndpointProtocol,
     /// Metadata for the handlers that use it.
     pub metadata: Arc<BTreeMap<String, String>>,
 }

@@ -3,6 +3,7 @@
 use super::{
     health::{HealthCheck, OutlierPolicy},
     target::ServicePort,
+    transport::Transport,
 };
 use http::HeaderName;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
@@ -150,4 +151,6 @@ pub struct Upstream {
     pub port: ServicePort,
     /// The policy that all routes to it share.
     pub policy: UpstreamPolicy,
+    /// How its endpoints are connected to.
+    pub transport: Transport,
 }

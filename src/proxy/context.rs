@@ -47,6 +47,9 @@ pub(crate) fn establish<B>(
 ) -> RequestContext {
     // HTTP/1.0 has no upgrades (RFC 9110 section 7.8), HTTP/2 has its own way.
     let may_upgrade = scan.upgrade && request.version() == Version::HTTP_11;
+    if request.version() == Version::HTTP_2 {
+        name_host(request);
+    }
     let headers = request.headers_mut();
     let client = client_address(headers, peer, trusted);
     let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
@@ -55,6 +58,16 @@ pub(crate) fn establish<B>(
     let scheme = Scheme::of(headers, peer);
     set_forwarded(headers, peer, scheme);
     RequestContext { client, secure: scheme.is_secure(), upgrade }
+}
+
+/// Writes the host that HTTP/2 has in the target into its field, where everyone looks for it.
+fn name_host<B>(request: &mut Request<B>) {
+    if !request.headers().contains_key(HOST)
+        && let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
 }
 
 fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {

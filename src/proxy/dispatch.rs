@@ -26,7 +26,7 @@ use crate::{
 };
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, STRICT_TRANSPORT_SECURITY},
+    header::{CONNECTION, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY},
     uri::PathAndQuery,
 };
 use hyper::body::Incoming;
@@ -83,9 +83,6 @@ impl<'t> Answer<'t> {
         let rule: &'t Rule = table.rule(found.rule);
         self.rule = Some(rule);
         exchange.routed(found.rule);
-        if request.version() == Version::HTTP_2 {
-            as_http1(&mut request);
-        }
         let context = context::establish(&mut request, &scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
@@ -197,21 +194,4 @@ fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Option<Uri>, Failure>
 fn origin_form(uri: &Uri) -> Option<Uri> {
     uri.authority()?;
     Some(uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from))
-}
-
-/// HTTP/2 has the host in the target and may split Cookie; HTTP/1.1 has neither
-/// (RFC 9113 sections 8.2.3 and 8.3.1).
-fn as_http1(request: &mut Request<Incoming>) {
-    if !request.headers().contains_key(HOST)
-        && let Some(authority) = request.uri().authority()
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
-        request.headers_mut().insert(HOST, host);
-    }
-    let crumbs: Vec<&[u8]> = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if crumbs.len() > 1
-        && let Ok(cookie) = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]))
-    {
-        request.headers_mut().insert(COOKIE, cookie);
-    }
 }

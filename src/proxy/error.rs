@@ -5,7 +5,7 @@ use http::Method;
 use std::{fmt, time::Duration};
 
 /// Why a request was not answered by a backend.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Failure {
     /// The request cannot be understood without doubt, with what is wrong with it.
     BadRequest(&'static str),

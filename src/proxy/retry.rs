@@ -128,15 +128,16 @@ impl Tries<'_> {
         copied: Option<Copied>,
     ) -> Once {
         let Plan { core, .. } = self.plan;
-        let sent = forward(core, self.plan.policy(), &permit, request, self.times.of_next(&core.clock), body).await;
+        let sent = forward(core, self.plan.upstream, &permit, request, self.times.of_next(&core.clock), body).await;
         if let Some(policy) = &self.plan.policy().breaker {
             permit.settle(policy, outcome(policy, &sent));
         }
         outlier::judge(self.plan, &permit, &sent);
         match sent {
-            Ok((response, sender)) => {
+            Ok((response, connection)) => {
                 let is_retried = self.plan.statuses().contains(&response.status().as_u16());
-                let answered = (response, Lease::new(Rc::clone(&core.pools), permit, sender));
+                let answered =
+                    (response, Lease::new(Rc::clone(&core.pools), permit, &self.plan.upstream.transport, connection));
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
                     Some(copied) => Once::Again(Last::Answered(Box::new(answered)), copied.into_request()),

@@ -12,6 +12,7 @@ mod frames;
 mod gateway;
 mod http2;
 mod message;
+mod peer;
 #[allow(dead_code, reason = "the cluster tier uses the rest")]
 #[path = "../support/process.rs"]
 mod process;
@@ -26,6 +27,7 @@ pub(crate) use frames::{Frames, GOAWAY, HEADERS, RST_STREAM};
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;
+pub(crate) use peer::{Peer, frames, whole};
 pub(crate) use tls::{Client as TlsClient, shown};
 pub(crate) use wire::{Wire, get, request};
 

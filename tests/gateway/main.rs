@@ -18,6 +18,7 @@ mod reload;
 mod retrying;
 mod smuggling;
 mod sparing;
+mod speaking;
 mod stalls;
 mod streaming;
 mod timeouts;

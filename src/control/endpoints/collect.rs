@@ -5,7 +5,7 @@ use crate::{
         cache::{Cache, ServiceName},
         ports::{is_tcp, tcp_ports},
     },
-    model::endpoint::{Conditions, EndpointFacts, EndpointProtocol},
+    model::endpoint::{Conditions, EndpointFacts},
 };
 use k8s_openapi::{
     api::{
@@ -80,7 +80,6 @@ fn facts(endpoint: &Endpoint, port: u16, weight: u32) -> Option<EndpointFacts> {
         weight,
         zone: endpoint.zone.as_deref().unwrap_or_default().into(),
         conditions: conditions(endpoint.conditions.as_ref()),
-        protocol: EndpointProtocol::Http1,
         metadata: Arc::default(),
     })
 }

@@ -6,6 +6,7 @@ use crate::{
     },
     model::{
         diagnostic::{Kind, ObjectRef},
+        transport::Transport,
         upstream::UpstreamPolicy,
     },
 };
@@ -49,7 +50,11 @@ impl World {
             std::iter::once(SERVICE.to_owned()).chain(slices.iter().cloned()).collect::<Vec<_>>().join("\n---\n");
         let cache = cache(&text);
         let mut endpoints = Endpoints::default();
-        let cell = endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default() });
+        let cell = endpoints.cell(&Upstream {
+            port: port(),
+            policy: UpstreamPolicy::default(),
+            transport: Transport::default(),
+        });
         endpoints.refresh_all(&cache);
         Self { cache, endpoints, cell }
     }
@@ -167,7 +172,8 @@ fn a_port_number_is_looked_for_among_the_tcp_ports() {
         .join("\n---\n"),
     );
     let mut endpoints = Endpoints::default();
-    let cell = endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default() });
+    let cell =
+        endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default(), transport: Transport::default() });
     endpoints.refresh_all(&cache);
     assert_eq!(addresses(&cell.load().all), ["10.0.0.1:8080"]);
     let udp = SERVICE.replace("{name: http, port: 80}", "{name: http, port: 80, protocol: UDP}");

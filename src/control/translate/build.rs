@@ -1,6 +1,6 @@
 //! The translation in progress: everything that the sources add to.
 
-use super::{Context, Outcome, Translation, claims::Policies, found::Certificates};
+use super::{Context, Outcome, Translation, claims::Policies, found::Certificates, transport};
 use crate::{
     control::cache::Cache,
     model::{
@@ -130,7 +130,9 @@ impl<'a> Build<'a> {
         self.diagnostics.dedup();
         self.outcomes.sort_by(|a, b| a.object.cmp(&b.object));
         let policies = &self.policies;
-        let upstreams = self.ports.into_iter().map(|port| Upstream { policy: policies.of(&port), port }).collect();
+        let upstream =
+            |port| Upstream { policy: policies.of(&port), transport: transport::of(self.cache, &port), port };
+        let upstreams = self.ports.into_iter().map(upstream).collect();
         let (certificates, default_certificate) = self.certificates.finish();
         let snapshot = Snapshot {
             listeners: self.context.listeners.clone(),

@@ -7,6 +7,7 @@ use super::{
     certificates, policy,
     references::{From, GATEWAY_ROUTE},
     source::{Selected, Source},
+    transport,
 };
 use crate::{
     control::compile::route::{CompiledRoute, CompiledRule},
@@ -145,13 +146,25 @@ fn resolve_backends(
             service: &backend.service,
             port: backend.port.as_ref(),
         };
-        targets.push(backends::resolve(build.cache, build.context, wanted).map_err(|refusal| {
-            let field = format!("spec.rules[{rule}].backends[{index}].{}", field_of(refusal.part));
-            build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
-            refusal.reason
-        }));
+        let field = format!("spec.rules[{rule}].backends[{index}]");
+        let target = backends::resolve(build.cache, build.context, wanted);
+        match &target {
+            Ok(port) => warn_of_protocol(build, &route.object, format!("{field}.port"), port),
+            Err(refusal) => {
+                let (field, message) = (format!("{field}.{}", field_of(refusal.part)), refusal.message.clone());
+                build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, message);
+            }
+        }
+        targets.push(target.map_err(|refusal| refusal.reason));
     }
     targets
+}
+
+/// Warns where the port of a Service says that its endpoints speak what is not known here.
+pub(super) fn warn_of_protocol(build: &mut Build<'_>, object: &ObjectRef, field: String, port: &ServicePort) {
+    if let Some(message) = transport::warning(build.cache, port) {
+        build.warning(object, field, ConditionType::ResolvedRefs, Reason::UnsupportedProtocol, message);
+    }
 }
 
 const fn field_of(part: Part) -> &'static str {

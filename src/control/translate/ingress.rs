@@ -5,7 +5,7 @@ use super::{
     backends::{self, Part, Wanted},
     build::Build,
     certificates,
-    gateway_route::host_names,
+    gateway_route::{host_names, warn_of_protocol},
     references::{From, INGRESS},
     source::{Selected, Source},
 };
@@ -156,12 +156,16 @@ fn resolve_backend(
     let namespace = &*ingress.object.namespace;
     let from = From { kind: INGRESS, namespace };
     let wanted = Wanted { from, namespace, service: &backend.service, port: Some(&backend.port) };
-    backends::resolve(build.cache, build.context, wanted).map_err(|refusal| {
-        let part = if refusal.part == Part::Port { "port" } else { "name" };
-        let field = format!("{}.service.{part}", route.field);
-        build.error(&ingress.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
-        refusal.reason
-    })
+    let target = backends::resolve(build.cache, build.context, wanted);
+    match &target {
+        Ok(port) => warn_of_protocol(build, &ingress.object, format!("{}.service.port", route.field), port),
+        Err(refusal) => {
+            let part = if refusal.part == Part::Port { "port" } else { "name" };
+            let (field, message) = (format!("{}.service.{part}", route.field), refusal.message.clone());
+            build.error(&ingress.object, field, ConditionType::ResolvedRefs, refusal.reason, message);
+        }
+    }
+    target.map_err(|refusal| refusal.reason)
 }
 
 fn serve_certificates(build: &mut Build<'_>, ingress: &Selected<'_, Ingress>, compiled: &CompiledIngress) {

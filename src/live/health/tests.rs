@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    endpoint::{Conditions, EndpointFacts, EndpointProtocol},
+    endpoint::{Conditions, EndpointFacts},
     health::HealthCheck,
     upstream::Strategy,
 };
@@ -28,7 +28,6 @@ fn cell(count: u8) -> EndpointCell {
         weight: 1,
         zone: "".into(),
         conditions: Conditions { ready: true, serving: true, terminating: false },
-        protocol: EndpointProtocol::Http1,
         metadata: Arc::default(),
     };
     let cell = EndpointCell::default();

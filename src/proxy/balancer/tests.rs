@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     live::{breaker::Outcome, cell::EndpointSet, endpoint::Endpoint, picker::hash_key},
     model::{
-        endpoint::{Conditions, EndpointFacts, EndpointProtocol},
+        endpoint::{Conditions, EndpointFacts},
         health::OutlierPolicy,
         rule::BackendTarget,
         target::UpstreamId,
@@ -89,7 +89,6 @@ fn facts(last: u8, weight: u32) -> EndpointFacts {
         weight,
         zone: "".into(),
         conditions: Conditions { ready: true, serving: true, terminating: false },
-        protocol: EndpointProtocol::Http1,
         metadata: Arc::default(),
     }
 }

@@ -1,9 +1,8 @@
 //! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{connect::connect, pool::Sender};
+use super::{connection::Connection, reach::reach};
 use crate::{
-    live::endpoint::Endpoint,
-    model::upstream::UpstreamPolicy,
+    model::upstream::Upstream,
     proxy::{
         clock::{Clock, Deadline, TimeIsUp, race},
         core::Core,
@@ -12,7 +11,7 @@ use crate::{
         request_body::{BodyWatch, RequestBody},
     },
 };
-use http::{HeaderValue, Request, Response, Version, header::HOST};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use std::{pin::Pin, rc::Rc, time::Duration};
 
@@ -41,14 +40,14 @@ impl From<Failure> for Lost {
 /// Sends a request and waits for the response head.
 pub(crate) async fn forward(
     core: &Rc<Core>,
-    policy: &UpstreamPolicy,
+    upstream: &Upstream,
     permit: &Permit,
     request: Request<RequestBody>,
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
-) -> Result<(Response<Incoming>, Sender), Lost> {
+) -> Result<(Response<Incoming>, Connection), Lost> {
     // Pinned first: the race then moves a pointer, not the whole future.
-    let sending = std::pin::pin!(send(core, policy, permit, request, body));
+    let sending = std::pin::pin!(send(core, upstream, permit, request, body));
     let Some(time) = time else { return sending.await };
     within(&core.clock, time, body, sending).await.unwrap_or_else(|TimeIsUp| Err(Failure::UpstreamTimeout.into()))
 }
@@ -77,45 +76,27 @@ async fn within<F: Future>(
 
 async fn send(
     core: &Rc<Core>,
-    policy: &UpstreamPolicy,
+    upstream: &Upstream,
     permit: &Permit,
     mut request: Request<RequestBody>,
     body: Option<&BodyWatch>,
-) -> Result<(Response<Incoming>, Sender), Lost> {
-    as_http11(&mut request, permit.endpoint());
+) -> Result<(Response<Incoming>, Connection), Lost> {
     loop {
-        let pooled = core.pools.take(permit.endpoint());
-        let reused = pooled.is_some();
-        let mut sender = match pooled {
-            Some(sender) => sender,
-            None => match connect(core, permit.endpoint(), policy).await {
-                Ok(sender) => sender,
-                Err(failure) => return Err(Lost { failure, unsent: Some(Box::new(request)) }),
-            },
+        let (mut connection, reused) = match reach(core, permit.endpoint(), upstream).await {
+            Ok(reached) => reached,
+            Err(failure) => return Err(Lost { failure, unsent: Some(Box::new(request)) }),
         };
-        match sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, sender)),
-            Err(mut error) => match error.take_message() {
-                // The connection died before it took a byte: another one may carry the request,
-                // whatever its method.
-                Some(unsent) if reused => {
-                    core.metrics.resends.add(1);
-                    request = unsent;
-                }
-                unsent => return Err(Lost { failure: explain(body), unsent: unsent.map(Box::new) }),
-            },
+        match connection.send(request, permit.endpoint().address()).await {
+            Ok(response) => return Ok((response, connection)),
+            // The connection died before it took a byte: another one may carry the request,
+            // whatever its method.
+            Err(Some(unsent)) if reused => {
+                core.metrics.resends.add(1);
+                request = *unsent;
+            }
+            Err(unsent) => return Err(Lost { failure: explain(body), unsent }),
         }
     }
-}
-
-/// Endpoints are spoken to by HTTP/1.1, which must name a host; HTTP/1.0 may name none. Then it is
-/// the endpoint's address, as if a client had gone there by itself.
-fn as_http11(request: &mut Request<RequestBody>, endpoint: &Endpoint) {
-    if request.version() == Version::HTTP_10 && !request.headers().contains_key(HOST) {
-        let host = HeaderValue::from_str(&endpoint.address().to_string()).expect("an address must be a field value");
-        request.headers_mut().insert(HOST, host);
-    }
-    *request.version_mut() = Version::HTTP_11;
 }
 
 fn explain(body: Option<&BodyWatch>) -> Failure {

@@ -49,9 +49,18 @@ impl Folder {
 
     /// `<name>.service.json`: a Service and a slice for each endpoint.
     pub(crate) fn service(&self, name: &str, endpoints: &[SocketAddr]) -> &Self {
+        self.service_with(name, &json!({"port": 80}), endpoints)
+    }
+
+    /// The same, with an `appProtocol`.
+    pub(crate) fn service_speaking(&self, name: &str, protocol: &str, endpoints: &[SocketAddr]) -> &Self {
+        self.service_with(name, &json!({"port": 80, "appProtocol": protocol}), endpoints)
+    }
+
+    fn service_with(&self, name: &str, port: &serde_json::Value, endpoints: &[SocketAddr]) -> &Self {
         let service = json!({
             "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-            "spec": {"ports": [{"port": 80}]},
+            "spec": {"ports": [port]},
         });
         let slices = endpoints.iter().enumerate().map(|(index, address)| {
             json!({
