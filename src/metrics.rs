@@ -21,6 +21,8 @@ pub enum Protection {
     Connections,
     /// The process has no file descriptors left.
     Descriptors,
+    /// What is no HTTP, so that there is no request to log.
+    Malformed,
     /// A request head that did not arrive in time.
     HeadTimeout,
     /// A TLS handshake that did not end in time.
@@ -50,9 +52,10 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 15] = [
+    const ALL: [(Self, &'static str); 16] = [
         (Self::Connections, "connections"),
         (Self::Descriptors, "descriptors"),
+        (Self::Malformed, "malformed"),
         (Self::HeadTimeout, "head_timeout"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::IdleTimeout, "idle_timeout"),
@@ -66,6 +69,34 @@ impl Protection {
         (Self::Breaker, "breaker"),
         (Self::Unhealthy, "unhealthy"),
         (Self::RetryBudget, "retry_budget"),
+    ];
+}
+
+/// Why a TLS handshake failed; the label of `paifang_tls_handshake_failures_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HandshakeFailure {
+    /// There is no certificate for the name.
+    NoCertificate,
+    /// No version, cipher or protocol in common.
+    Incompatible,
+    /// What came is no TLS, or breaks its rules.
+    Malformed,
+    /// The client refused, most often the certificate.
+    Refused,
+    /// The client went away.
+    Closed,
+    /// It took too long.
+    Timeout,
+}
+
+impl HandshakeFailure {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::NoCertificate, "no_certificate"),
+        (Self::Incompatible, "incompatible"),
+        (Self::Malformed, "malformed"),
+        (Self::Refused, "refused"),
+        (Self::Closed, "closed"),
+        (Self::Timeout, "timeout"),
     ];
 }
 
@@ -89,12 +120,18 @@ pub struct CoreMetrics {
     /// Connections from clients that are open.
     pub connections: Single,
     protections: [Single; Protection::ALL.len()],
+    failed_handshakes: [Single; HandshakeFailure::ALL.len()],
 }
 
 impl CoreMetrics {
     /// Counts a protection that took effect.
     pub fn protect(&self, protection: Protection) {
         self.protections[protection as usize].add(1);
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn failed_handshake(&self, failure: HandshakeFailure) {
+        self.failed_handshakes[failure as usize].add(1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Counters that one core writes with plain stores and any thread reads.
 
-use super::{CoreMetrics, Protection};
+use super::{CoreMetrics, HandshakeFailure, Protection};
 use prometheus::{
     core::{Collector, Desc},
     proto,
@@ -67,13 +67,14 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 9] = [
+const FAMILIES: [(&str, &str, &[&str]); 10] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
     ("paifang_upstream_resends_total", "Requests sent again because a pooled connection had died unused.", &[]),
     ("paifang_upstream_retries_total", "Tries at another endpoint after one had failed.", &[]),
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
+    ("paifang_tls_handshake_failures_total", "TLS handshakes with clients that failed, by cause.", &["cause"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
     ("paifang_upstream_requests_in_flight", "Requests that endpoints serve at the moment.", &[]),
     ("paifang_data_plane_cores", "Cores that the data plane uses.", &[]),
@@ -181,6 +182,13 @@ impl Collector for CoresCollector {
                 counter(times, &[("rule", word)])
             })
             .collect();
+        let handshakes = HandshakeFailure::ALL
+            .iter()
+            .map(|(failure, word)| {
+                let times = self.sum(|core| core.failed_handshakes[*failure as usize].get());
+                counter(times, &[("cause", word)])
+            })
+            .collect();
         let all = [
             (HISTOGRAM, vec![self.duration()]),
             (GAUGE, vec![gauge(self.sum(|core| core.connections.get()), &[])]),
@@ -188,6 +196,7 @@ impl Collector for CoresCollector {
             (COUNTER, vec![counter(self.sum(|core| core.resends.get()), &[])]),
             (COUNTER, vec![counter(self.sum(|core| core.retries.get()), &[])]),
             (COUNTER, protections),
+            (COUNTER, handshakes),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()), &[])]),
             (GAUGE, vec![gauge(self.writers.len() as u64 - 1, &[])]),

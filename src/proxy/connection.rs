@@ -11,7 +11,10 @@ use super::{
     peer::Peer,
     reply::reply,
 };
-use crate::{metrics::Protection, model::rule::ErrorStyle};
+use crate::{
+    metrics::{HandshakeFailure, Protection},
+    model::rule::ErrorStyle,
+};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn, service::service_fn};
@@ -24,6 +27,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 mod counted;
+mod handshake;
 mod streams;
 mod watch;
 
@@ -50,8 +54,15 @@ pub(crate) async fn serve(
         }
         Ok(Ok(stream)) => http1(&core, &place, peer, stream, &traffic).await,
         // rustls has told the client with an alert.
-        Ok(Err(_)) => {}
-        Err(TimeIsUp) => core.metrics.protect(Protection::HandshakeTimeout),
+        Ok(Err(error)) => {
+            core.metrics.failed_handshake(handshake::failure(&error));
+            tracing::debug!(peer = %peer.address, %error, "a TLS handshake failed");
+        }
+        Err(TimeIsUp) => {
+            core.metrics.protect(Protection::HandshakeTimeout);
+            core.metrics.failed_handshake(HandshakeFailure::Timeout);
+            tracing::debug!(peer = %peer.address, "a TLS handshake did not end in time");
+        }
     }
 }
 
@@ -67,7 +78,7 @@ where
         .max_headers(core.limits().headers + 156)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    drive(Watched { core, place, activity: &activity, traffic, heads: true }, connection).await;
+    drive(Watched { core, place, peer: &peer, activity: &activity, traffic, heads: true }, connection).await;
 }
 
 async fn http2<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S, traffic: &Traffic)
@@ -77,8 +88,9 @@ where
     let activity = Rc::new(Activity::default());
     let streams = Streams::new(core, traffic);
     let (owned_core, owned_activity, owned_streams) = (Rc::clone(core), Rc::clone(&activity), streams.clone());
+    let owned_peer = Rc::clone(&peer);
     let service = service_fn(move |request| {
-        let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&peer), Rc::clone(&owned_activity));
+        let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&owned_peer), Rc::clone(&owned_activity));
         let pace = Pace::new(&core, Some(owned_streams.begin()));
         async move { respond(&core, &peer, &activity, pace, request).await }
     });
@@ -92,7 +104,7 @@ where
         .max_concurrent_streams(core.limits().streams)
         .max_header_list_size(header_list)
         .serve_connection(TokioIo::new(stream), service);
-    drive(Watched { core, place, activity: &activity, traffic, heads: false }, connection).await;
+    drive(Watched { core, place, peer: &peer, activity: &activity, traffic, heads: false }, connection).await;
 }
 
 /// Answers a request; a panic costs this one alone.

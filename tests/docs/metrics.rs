@@ -36,7 +36,7 @@ pub(crate) struct Family {
 }
 
 /// Labels whose values are a closed list that the registry shows by itself.
-const CLOSED: [&str; 3] = ["rule", "result", "state"];
+const CLOSED: [&str; 4] = ["cause", "rule", "result", "state"];
 
 /// The page.
 pub(crate) fn page() -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request, within};
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, Wire, eventually, get, request, within};
 
 const ANY: &str = "{rules: [{matches: [{path: {value: /in}}], backends: [{service: echo}]}]}";
 
@@ -118,6 +118,29 @@ async fn a_client_that_does_not_wait_is_499_and_no_error_of_the_gateway() {
         format!("paifang_http_requests_total{{code=\"{code}\",method=\"GET\",namespace=\"default\",route=\"web\"}}")
     };
     assert_eq!((gateway.metric(&counted(499)).await, gateway.metric(&counted(500)).await), (1.0, 0.0));
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_counted_and_told_to_who_debugs() {
+    let gateway = Gateway::start_with(Folder::new(), &["--log-level", "info,paifang::proxy=debug"]).await;
+    let long = format!("GET /{} HTTP/1.1\r\nHost: a.example\r\n\r\n", "x".repeat(70_000));
+    let huge = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 18446744073709551615\r\n\r\n";
+    for (raw, status) in [("GET  / HTTP/1.1\r\n\r\n", 400), (&long, 414), (huge, 431)] {
+        let mut wire = gateway.open().await;
+        wire.send(raw).await;
+        let reply = wire.reply().await;
+        assert_eq!((reply.status, reply.text().as_str()), (status, ""), "{reply:?}");
+        wire.closed().await;
+    }
+    let counted = "paifang_protection_total{rule=\"malformed\"}";
+    eventually(DEADLINE, "all three are counted", || async {
+        let count = gateway.metric(counted).await;
+        if (count - 3.0).abs() < 0.5 { Ok(()) } else { Err(count) }
+    })
+    .await;
+    let log = gateway.log();
+    let told = log.lines().filter(|line| line.contains("a client does not speak HTTP") && line.contains("127.0.0.1"));
+    assert_eq!(told.count(), 3, "{log}");
 }
 
 /// A backend that sends the begin of an answer and then waits, or breaks it off.

@@ -45,6 +45,36 @@ async fn a_name_without_certificate_gets_an_alert() {
     let gateway = gateway(&authority, &backend, SPEC, &[]).await;
     let error = TlsClient::new(&authority, &[]).try_open(gateway.address("https"), "b.example").await.unwrap_err();
     assert!(error.to_string().contains("alert"), "{error}");
+    failed(&gateway, "no_certificate").await;
+}
+
+/// Waits until a failed handshake is counted.
+async fn failed(gateway: &Gateway, cause: &str) {
+    let series = format!("paifang_tls_handshake_failures_total{{cause=\"{cause}\"}}");
+    eventually(DEADLINE, &series, || async {
+        let count = gateway.metric(&series).await;
+        if count >= 1.0 { Ok(()) } else { Err(count) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_fails_is_counted_by_its_cause() {
+    let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
+    let flags = ["--tls-handshake-timeout", "200ms", "--log-level", "info,paifang::proxy=debug"];
+    let gateway = gateway(&authority, &backend, SPEC, &flags).await;
+    let https = gateway.address("https");
+    let stranger = TlsClient::new(&Authority::new("stranger"), &[]).try_open(https, "a.example").await;
+    stranger.map(drop).expect_err("the client must not trust the certificate");
+    failed(&gateway, "refused").await;
+    TlsClient::new(&authority, &["spdy/3"]).try_open(https, "a.example").await.map(drop).expect_err("no protocol");
+    failed(&gateway, "incompatible").await;
+    let silent = Wire::open(https).await;
+    failed(&gateway, "timeout").await;
+    drop((silent, Wire::open(https).await));
+    failed(&gateway, "closed").await;
+    let log = gateway.log();
+    assert!(log.contains("a TLS handshake failed") && log.contains("127.0.0.1"), "{log}");
 }
 
 #[tokio::test]
@@ -207,4 +237,5 @@ async fn plain_text_on_the_tls_listener_is_no_request() {
     wire.send(get("a.example", "/")).await;
     wire.rest().await;
     assert!(backend.seen().is_empty());
+    failed(&gateway, "malformed").await;
 }

@@ -7,6 +7,7 @@ use crate::{
         activity::Activity,
         core::{Core, Phase, Registration},
         pace::LEAST_PROGRESS,
+        peer::Peer,
     },
 };
 use hyper::{body::Incoming, server::conn};
@@ -71,6 +72,7 @@ enum Waiting {
 pub(super) struct Watched<'c> {
     pub(super) core: &'c Rc<Core>,
     pub(super) place: &'c Registration,
+    pub(super) peer: &'c Peer,
     pub(super) activity: &'c Activity,
     pub(super) traffic: &'c Traffic,
     /// Whether requests come one after the other, so that what is read between them is a head.
@@ -117,10 +119,15 @@ impl Watch<'_> {
         }
     }
 
-    /// A PING that nobody answered is the one time-out of hyper's own.
     fn note_end(&self, ended: &hyper::Result<()>) {
-        if ended.as_ref().is_err_and(hyper::Error::is_timeout) {
+        let Err(error) = ended else { return };
+        let Watched { core, peer, .. } = self.watched;
+        if error.is_timeout() {
+            // A PING that nobody answered is the one time-out of hyper's own.
             self.give_up_on_client();
+        } else if error.is_parse() {
+            core.metrics.protect(Protection::Malformed);
+            tracing::debug!(peer = %peer.address, %error, "a client does not speak HTTP");
         }
     }
 
