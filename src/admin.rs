@@ -64,6 +64,8 @@ impl Admin {
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .keep_alive(false)
+            // Some probers finish sending before they read.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         // A prober that goes away, or is too slow, is no event.
         let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;

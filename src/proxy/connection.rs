@@ -17,6 +17,7 @@ use crate::{
 };
 use futures_util::FutureExt as _;
 use http::{Request, Response};
+use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
@@ -28,10 +29,12 @@ use tokio_rustls::TlsAcceptor;
 
 mod counted;
 mod handshake;
+mod socket;
 mod streams;
 mod watch;
 
 use counted::{Counted, Traffic};
+use socket::Socket;
 use streams::Streams;
 use watch::{Watched, drive};
 
@@ -40,12 +43,13 @@ pub(crate) async fn serve(
     core: Rc<Core>,
     stream: TcpStream,
     address: SocketAddr,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    config: Option<Arc<rustls::ServerConfig>>,
 ) {
     let place = core.register(true);
-    let peer = Rc::new(Peer::new(address, tls.is_some(), &core.settings.trusted));
-    let (stream, traffic) = Counted::new(stream);
-    let Some(config) = tls else { return http1(&core, &place, peer, stream, &traffic).await };
+    let peer = Rc::new(Peer::new(address, config.is_some(), &core.settings.trusted));
+    let traffic = Traffic::default();
+    let stream = Counted::new(Socket::new(stream, traffic.clone(), config.is_none()), traffic.clone());
+    let Some(config) = config else { return http1(&core, &place, peer, stream, &traffic).await };
     let accepting = TlsAcceptor::from(config).accept(stream);
     core.clock.set(place.alarm(), core.limits().handshake_timeout);
     match race(&core.clock, place.alarm(), accepting).await {
@@ -71,10 +75,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Rc::new(Activity::default());
-    let service = service_fn(|request| respond(core, &peer, &activity, Pace::new(core, None), request));
+    let service = service_fn(|request: Request<Incoming>| {
+        traffic.note_body(!request.body().is_end_stream());
+        respond(core, &peer, &activity, Pace::new(core, None), request)
+    });
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let connection = conn::http1::Builder::new()
         .header_read_timeout(None)
+        // Then the socket tells who is gone.
+        .half_close(!peer.tls)
         .max_headers(core.limits().headers + 156)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

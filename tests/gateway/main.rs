@@ -9,6 +9,7 @@ mod forwarding;
 mod harness;
 mod health;
 mod http2;
+mod leaving;
 mod lifecycle;
 mod matching;
 mod observing;

@@ -111,7 +111,7 @@ async fn a_client_that_does_not_wait_is_499_and_no_error_of_the_gateway() {
     let mut wire = gateway.open().await;
     wire.send(get("a.example", "/in/left")).await;
     within("the backend is reached", reached.notified()).await;
-    drop(wire);
+    wire.reset();
     let line = gateway.logged("/in/left").await;
     assert_eq!((&line["status"], &line["reason"]), (&499.into(), &"client_closed".into()), "{line}");
     let counted = |code| {
@@ -165,7 +165,7 @@ async fn an_answer_that_breaks_off_says_who_broke_it() {
         assert_eq!(wire.head().await.length_of_body(), Some(8));
         wire.take(4).await.unwrap();
         if !breaks {
-            drop(wire);
+            wire.reset();
         }
         let line = gateway.logged("/in/half").await;
         assert_eq!((&line["status"], &line["bytes_out"], &line["reason"]), (&200.into(), &4.into(), &reason.into()));

@@ -21,6 +21,9 @@ struct Counts {
     reads: AtomicU64,
     written: AtomicU64,
     blocked: AtomicBool,
+    half_closed: AtomicBool,
+    body: AtomicBool,
+    lingers: AtomicBool,
 }
 
 impl Traffic {
@@ -37,6 +40,33 @@ impl Traffic {
     /// Whether there is something to write that the client's side does not take.
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.blocked.load(Relaxed)
+    }
+
+    /// Whether the client has finished sending, and may be waiting for what it is sent.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.0.half_closed.load(Relaxed)
+    }
+
+    pub(super) fn half_close(&self) {
+        self.0.half_closed.store(true, Relaxed);
+    }
+
+    /// Whether the latest request has a body, some of which may still be on its way.
+    pub(super) fn has_body(&self) -> bool {
+        self.0.body.load(Relaxed)
+    }
+
+    pub(super) fn note_body(&self, has_body: bool) {
+        self.0.body.store(has_body, Relaxed);
+    }
+
+    /// Whether all is said, and the client has time to read it.
+    pub(crate) fn lingers(&self) -> bool {
+        self.0.lingers.load(Relaxed)
+    }
+
+    pub(super) fn linger(&self) {
+        self.0.lingers.store(true, Relaxed);
     }
 
     // Only the connection's own core writes, so nothing is lost between load and store.
@@ -63,9 +93,8 @@ pub(crate) struct Counted<T> {
 }
 
 impl<T> Counted<T> {
-    pub(crate) fn new(inner: T) -> (Self, Traffic) {
-        let traffic = Traffic::default();
-        (Self { inner, traffic: traffic.clone() }, traffic)
+    pub(crate) const fn new(inner: T, traffic: Traffic) -> Self {
+        Self { inner, traffic }
     }
 }
 

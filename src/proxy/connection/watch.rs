@@ -22,6 +22,10 @@ use std::{
 /// How long an idle connection may take to say goodbye: HTTP/2 sends GOAWAY and waits for its client
 /// to have read it, so that no request is lost.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How often a connection whose client has finished sending is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a client has to read its answer and close, when more of its request may be on its way.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection that can be asked to end after the requests that it has.
 pub(super) trait Graceful: Future<Output = hyper::Result<()>> {
@@ -64,6 +68,10 @@ enum Waiting {
     Head(u64),
     /// For an answer, which has limits of its own.
     Answer,
+    /// The same, while the client sends nothing more and may be gone.
+    HalfClosed,
+    /// For the client to close: all is said.
+    Close,
     /// For the client to take what it is sent.
     Write,
 }
@@ -146,6 +154,10 @@ impl Watch<'_> {
                 self.set_alarm();
                 return true;
             }
+            Waiting::HalfClosed => {
+                self.set_alarm();
+                return true;
+            }
             Waiting::Idle(_) if !self.asked_to_end => {
                 self.asked_to_end = true;
                 core.metrics.protect(Protection::IdleTimeout);
@@ -155,7 +167,7 @@ impl Watch<'_> {
             }
             Waiting::Write => self.give_up_on_client(),
             Waiting::Head(_) => core.metrics.protect(Protection::HeadTimeout),
-            Waiting::Idle(_) | Waiting::Answer => {}
+            Waiting::Idle(_) | Waiting::Answer | Waiting::Close => {}
         }
         false
     }
@@ -164,8 +176,12 @@ impl Watch<'_> {
     fn note(&mut self) {
         let Watched { activity, traffic, heads, .. } = self.watched;
         let (begun, reads) = (activity.begun(), traffic.reads());
-        let now = if traffic.is_blocked() {
+        let now = if traffic.lingers() {
+            Waiting::Close
+        } else if traffic.is_blocked() {
             Waiting::Write
+        } else if activity.running() > 0 && traffic.is_half_closed() {
+            Waiting::HalfClosed
         } else if activity.running() > 0 {
             Waiting::Answer
         } else if heads
@@ -192,6 +208,8 @@ impl Watch<'_> {
             Waiting::Head(_) => set(core.limits().head_timeout),
             Waiting::Idle(_) => set(core.limits().idle_timeout),
             Waiting::Write => set(core.limits().write_timeout),
+            Waiting::HalfClosed => set(LOOK),
+            Waiting::Close => set(LINGER),
         }
     }
 }

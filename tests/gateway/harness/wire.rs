@@ -43,6 +43,12 @@ impl Wire {
         let stream = within("connect", TcpStream::connect(address)).await;
         Self::over(stream.unwrap_or_else(|error| panic!("{address} must be reachable: {error}")))
     }
+
+    /// Breaks the connection, as a client does whose system is gone.
+    pub(crate) fn reset(self) {
+        let socket = socket2::SockRef::from(&self.stream);
+        socket.set_linger(Some(std::time::Duration::ZERO)).expect("a socket must take the option");
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {

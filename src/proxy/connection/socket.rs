@@ -1,0 +1,153 @@
+//! The socket of a client, which tells a client that is gone from one that has only finished
+//! sending, and lets a client read its answer before the connection goes.
+//!
+//! hyper does not read while a request is answered. Here a byte is read ahead then, so that a
+//! connection that breaks is noticed at once. An end of the stream is not one: the client may have
+//! sent all that it wants to (`shutdown(SHUT_WR)`) and wait for its answer.
+
+use super::counted::Traffic;
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+/// Most bytes that are read and thrown away before a connection is closed.
+const MOST_LINGERED: usize = 16 * 1024 * 1024;
+/// How often the kernel asks a client that has finished sending whether it is still there.
+const PROBE: Duration = Duration::from_secs(5);
+/// Probes without an answer that end the connection.
+const PROBES: u32 = 3;
+
+/// The socket of a client.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    traffic: Traffic,
+    /// Clients may end their side before they have their answer. Over TLS they do not: the end is
+    /// that of the session.
+    half_open: bool,
+    /// A byte that was read before it was asked for.
+    ahead: Option<u8>,
+    /// Whoever reads has asked, got nothing, and is woken when there is something.
+    asked: bool,
+    ended: bool,
+    shut: bool,
+    lingered: usize,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream, traffic: Traffic, half_open: bool) -> Self {
+        Self { stream, traffic, half_open, ahead: None, asked: false, ended: false, shut: false, lingered: 0 }
+    }
+
+    /// Fails when the connection is broken; notes when the client has finished sending.
+    fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        if self.ended {
+            return self.stream.take_error()?.map_or(Ok(()), Err);
+        }
+        if std::mem::take(&mut self.asked) || self.ahead.is_some() {
+            return Ok(());
+        }
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        if Pin::new(&mut self.stream).poll_read(context, &mut buffer)?.is_ready() {
+            self.ahead = buffer.filled().first().copied();
+            if self.ahead.is_none() {
+                self.end();
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing tells a client that has closed its socket from one that has ended its side, until its
+    /// system is asked: for the former it refuses, sooner or later.
+    fn end(&mut self) {
+        self.ended = true;
+        self.traffic.half_close();
+        let probes = socket2::TcpKeepalive::new().with_time(PROBE).with_interval(PROBE).with_retries(PROBES);
+        // Without them a client that is gone is noticed when it is written to.
+        let _ = socket2::SockRef::from(&self.stream).set_tcp_keepalive(&probes);
+    }
+
+    /// Reads what still comes of a request that was answered already: a socket that is closed with
+    /// something unread resets the connection, and the client may lose its answer.
+    fn linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut waste = [0; 4096];
+        while !self.ended && self.lingered < MOST_LINGERED {
+            let mut buffer = ReadBuf::new(&mut waste);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => self.lingered += buffer.filled().len(),
+                Poll::Ready(_) => self.ended = true,
+                Poll::Pending if self.lingered > 0 || self.ahead.is_some() || self.traffic.has_body() => {
+                    self.traffic.linger();
+                    return Poll::Pending;
+                }
+                Poll::Pending => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.ended || buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let ahead = self.ahead.take();
+        buffer.put_slice(ahead.as_slice());
+        if buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if polled.is_pending() && ahead.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        self.asked = polled.is_pending();
+        polled
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes whenever it is polled.
+        if self.half_open {
+            self.look(context)?;
+        }
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.shut = true;
+        }
+        self.linger(context).map(Ok)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
+    }
+}
