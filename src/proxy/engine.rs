@@ -25,6 +25,7 @@ use std::{
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, watch},
+    task::JoinSet,
 };
 
 /// How often a core looks after its pools and flushes its log.
@@ -132,7 +133,8 @@ impl Engine {
     }
 
     async fn all_closed(&self) {
-        while self.open_connections() > 0 {
+        // The last connections are handed over before the accepting thread ends.
+        while !self.acceptor.is_finished() || self.open_connections() > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -169,19 +171,23 @@ fn block_on_local(work: impl Future<Output = ()>) {
 }
 
 /// Accepts until the drain delay is over.
-async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, mut phases: watch::Receiver<Phase>, vitals: Vitals) {
+async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, phases: watch::Receiver<Phase>, vitals: Vitals) {
+    let mut accepting = JoinSet::new();
     for bound in listeners {
         let acceptor = acceptor.clone();
         let part = format!("the {} listener", bound.listener.name);
-        tokio::task::spawn_local(vitals.hold(&part, async move {
-            if let Err(error) = acceptor.run(bound).await {
+        let mut phases = phases.clone();
+        // Either the phase comes, or the engine is gone: both end the listeners.
+        let end = async move { drop(phases.wait_for(|phase| *phase == Phase::Closing).await) };
+        accepting.spawn_local(vitals.hold(&part, async move {
+            if let Err(error) = acceptor.run(bound, end).await {
                 tracing::error!(%error, "a listener has stopped");
             }
         }));
     }
     drop(acceptor);
-    // Either the phase comes, or the engine is gone: both end the listeners.
-    let _ = phases.wait_for(|phase| *phase == Phase::Closing).await;
+    // A listener that ends before that is told of by its guard.
+    while accepting.join_next().await.is_some() {}
 }
 
 /// Runs one core until the engine is gone.

@@ -121,16 +121,31 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts connections until it is dropped.
-    pub(crate) async fn run(self, bound: Bound) -> io::Result<()> {
+    /// Accepts connections until `end`, and then those that the kernel has taken already: closing the
+    /// socket would reset them.
+    pub(crate) async fn run(self, bound: Bound, end: impl Future<Output = ()>) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(bound.socket)?;
+        let protocol = bound.listener.protocol;
+        let mut end = std::pin::pin!(end);
         loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut end => break,
+                accepted = socket.accept() => accepted,
+            };
             // The stream leaves this thread's reactor here and joins that of its core.
-            match socket.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
-                Ok((stream, peer)) => self.hand_over(stream, peer, bound.listener.protocol),
+            match accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer))) {
+                Ok((stream, peer)) => self.hand_over(stream, peer, protocol),
                 Err(error) => self.rest_after(&error).await,
             }
         }
+        let socket = socket.into_std()?;
+        while let Ok((stream, peer)) = socket.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                self.hand_over(stream, peer, protocol);
+            }
+        }
+        Ok(())
     }
 
     fn hand_over(&self, stream: TcpStream, peer: SocketAddr, protocol: Protocol) {

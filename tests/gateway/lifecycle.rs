@@ -70,6 +70,49 @@ async fn draining_closes_idle_connections_and_waits_for_requests() {
 }
 
 #[tokio::test]
+async fn a_connection_that_came_just_before_the_end_is_answered() {
+    let backend = Backend::echo("echo").await;
+    let mut gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let (mut idle, mut new) = (gateway.open().await, gateway.open().await);
+    assert_eq!(idle.ask(get("a.example", "/")).await.status, 200);
+    gateway.signal("TERM");
+    idle.closed().await;
+    let reply = new.ask(get("a.example", "/")).await;
+    assert_eq!((reply.status, reply.field("connection")), (200, Some("close")));
+    assert_eq!(gateway.end(DEADLINE).await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_connection_that_brings_nothing_does_not_hold_the_drain() {
+    let backend = Backend::echo("echo").await;
+    let mut gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let mut silent = gateway.open().await;
+    gateway.signal("TERM");
+    silent.closed().await;
+    assert_eq!(gateway.end(Duration::from_secs(5)).await.code(), Some(0));
+}
+
+/// While the process is stopped, the kernel takes connections for it.
+#[tokio::test]
+async fn connections_that_the_kernel_has_taken_are_answered_before_the_end() {
+    let backend = Backend::echo("echo").await;
+    let mut gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    gateway.signal("STOP");
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        let mut wire = gateway.open().await;
+        wire.send(get("a.example", "/")).await;
+        waiting.push(wire);
+    }
+    gateway.signal("TERM");
+    gateway.signal("CONT");
+    for mut wire in waiting {
+        assert_eq!(wire.reply().await.status, 200);
+    }
+    assert_eq!(gateway.end(DEADLINE).await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn the_drain_timeout_ends_requests_that_take_too_long() {
     let go_on = Arc::<Notify>::default();
     let backend = on_notice(&go_on).await;

@@ -22,6 +22,9 @@ use std::{
 /// How long an idle connection may take to say goodbye: HTTP/2 sends GOAWAY and waits for its client
 /// to have read it, so that no request is lost.
 const GOODBYE: Duration = Duration::from_secs(5);
+/// How long a connection that came just before the process stops accepting may take to bring its
+/// first request.
+const FIRST_REQUEST: Duration = Duration::from_secs(1);
 /// How often a connection whose client has finished sending is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a client has to read its answer and close, when more of its request may be on its way.
@@ -90,13 +93,18 @@ pub(super) struct Watched<'c> {
 /// Runs a connection under its time-outs until it ends.
 pub(super) async fn drive<C: Graceful>(watched: Watched<'_>, connection: C) {
     let mut connection = std::pin::pin!(connection);
-    let mut watch = Watch { watched, waiting: Waiting::Answer, reads: 0, written: 0, asked_to_end: false };
+    let (began, before) = (watched.core.clock.now(), watched.traffic.reads());
+    let mut watch =
+        Watch { watched, waiting: Waiting::Answer, began, before, reads: 0, written: 0, asked_to_end: false };
     std::future::poll_fn(|context| watch.poll(connection.as_mut(), context)).await;
 }
 
 struct Watch<'c> {
     watched: Watched<'c>,
     waiting: Waiting,
+    /// The tick at which it began, and the reads before, which a handshake needs.
+    began: u64,
+    before: u64,
     /// Reads when the last request ended: more means that a head has begun.
     reads: u64,
     /// Bytes written when the time to take some began.
@@ -107,16 +115,18 @@ struct Watch<'c> {
 impl Watch<'_> {
     fn poll<C: Graceful>(&mut self, mut connection: Pin<&mut C>, context: &mut Context<'_>) -> Poll<()> {
         let Watched { core, place, .. } = self.watched;
-        if core.phase() == Phase::Closing && !self.asked_to_end {
-            self.asked_to_end = true;
-            connection.as_mut().end();
-        }
         loop {
+            // What has come already is read first, so that no request is lost to the end.
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {
                 self.note_end(&ended);
                 return Poll::Ready(());
             }
             self.note();
+            if self.must_end() {
+                self.asked_to_end = true;
+                connection.as_mut().end();
+                continue;
+            }
             if !place.alarm().has_rung(&core.clock) {
                 place.alarm().register(context);
                 return Poll::Pending;
@@ -125,6 +135,16 @@ impl Watch<'_> {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Whether the process closes its connections, and this one waits for no first request any more.
+    fn must_end(&self) -> bool {
+        let Watched { core, place, activity, traffic, .. } = self.watched;
+        if core.phase() != Phase::Closing || self.asked_to_end {
+            return false;
+        }
+        let is_new = activity.begun() == 0 && traffic.reads() == self.before;
+        !is_new || !core.clock.set_since(place.alarm(), self.began, FIRST_REQUEST)
     }
 
     fn note_end(&self, ended: &hyper::Result<()>) {
