@@ -128,7 +128,9 @@ fn cores_that_eject_at_one_time_keep_the_bound() {
             }
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
-        assert_eq!(count, 4);
+        // A core that is held up while it ejects makes others leave theirs for the next error.
+        let later = ejected(&cell, &OUTLIER, at(0)).into_iter().filter(|is_out| *is_out).count();
+        assert_eq!(count + later, 4);
     }
 }
 
