@@ -106,6 +106,7 @@ impl Serving {
             secrets: self.secrets.clone(),
             watched: self.watched.clone(),
             service_account: self.account.clone(),
+            zone: self.process.zone.as_deref().filter(|zone| !zone.is_empty()).map(Into::into),
             ..Context::default()
         }
     }

@@ -24,6 +24,10 @@ pub struct ProcessArgs {
     /// Networks whose X-Forwarded-* fields are believed, such as 10.0.0.0/8.
     #[arg(long, env = "PAIFANG_TRUSTED_PROXIES", value_name = "CIDR,...", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
+    /// The zone that this replica runs in, as EndpointSlices name it in their hints. Empty: hints
+    /// are not followed.
+    #[arg(long, env = "PAIFANG_ZONE", value_name = "ZONE")]
+    pub zone: Option<String>,
     /// Whether each request is logged, on standard output.
     #[arg(long, env = "PAIFANG_ACCESS_LOG", value_enum)]
     pub access_log: Option<AccessLog>,

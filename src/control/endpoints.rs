@@ -29,6 +29,8 @@ use std::{
 #[derive(Debug, Default)]
 pub struct Endpoints {
     services: HashMap<ServiceName, BTreeMap<u16, Port>>,
+    /// The zone of the gateway, where it is known.
+    zone: Option<Arc<str>>,
 }
 
 /// One port of a Service.
@@ -40,6 +42,12 @@ struct Port {
 }
 
 impl Endpoints {
+    /// No cells yet, for a gateway in this zone.
+    #[must_use]
+    pub fn in_zone(zone: Option<Arc<str>>) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
     /// The cells of some upstreams, in their order, filled from the cache. Cells of other ports
     /// are given up: their endpoints count as removed.
     pub fn cells(&mut self, cache: &Cache, upstreams: &[Upstream]) -> Vec<Arc<EndpointCell>> {
@@ -62,12 +70,20 @@ impl Endpoints {
     /// Brings the cells of some Services up to date. Returns how many changed.
     pub fn refresh(&mut self, cache: &Cache, services: &BTreeSet<ServiceName>) -> usize {
         let known = services.iter().filter_map(|service| Some((service, self.services.get(service)?)));
-        known.map(|(service, ports)| refresh_service(cache, service, ports)).sum()
+        known.map(|(service, ports)| self.refresh_service(cache, service, ports)).sum()
     }
 
     /// Brings all cells up to date. Returns how many changed.
     pub fn refresh_all(&mut self, cache: &Cache) -> usize {
-        self.services.iter().map(|(service, ports)| refresh_service(cache, service, ports)).sum()
+        self.services.iter().map(|(service, ports)| self.refresh_service(cache, service, ports)).sum()
+    }
+
+    fn refresh_service(&self, cache: &Cache, service: &ServiceName, ports: &BTreeMap<u16, Port>) -> usize {
+        let changed = |(number, port): (&u16, &Port)| {
+            let facts = collect::endpoints_of(cache, service, *number, self.zone.as_deref());
+            usize::from(replace(port, facts))
+        };
+        ports.iter().map(changed).sum()
     }
 
     /// The ready and all endpoints of a Service port.
@@ -95,14 +111,6 @@ impl Endpoints {
             !ports.is_empty()
         });
     }
-}
-
-fn refresh_service(cache: &Cache, service: &ServiceName, ports: &BTreeMap<u16, Port>) -> usize {
-    let changed = |(number, port): (&u16, &Port)| {
-        let facts = collect::endpoints_of(cache, service, *number);
-        usize::from(replace(port, facts))
-    };
-    ports.iter().map(changed).sum()
 }
 
 impl Port {

@@ -81,7 +81,7 @@ impl Controller {
     ) -> Self {
         Self {
             cache: Cache::default(),
-            endpoints: Endpoints::default(),
+            endpoints: Endpoints::in_zone(context.zone.clone()),
             context,
             ticket_keys: TicketKeys::default(),
             tables,

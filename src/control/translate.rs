@@ -79,6 +79,8 @@ pub struct Context {
     /// The namespace and name of the gateway's ServiceAccount, for the RoleBinding that a message
     /// proposes.
     pub service_account: Option<(String, String)>,
+    /// The zone that the gateway runs in, where it is known.
+    pub zone: Option<Arc<str>>,
     /// The time at which certificates must be valid.
     pub now: SystemTime,
 }
@@ -94,6 +96,7 @@ impl Default for Context {
             secrets: Namespaces::All,
             watched: Namespaces::All,
             service_account: None,
+            zone: None,
             now: SystemTime::now(),
         }
     }

@@ -2,7 +2,7 @@
 //! core reads it.
 
 use super::{budget::Budget, endpoint::Endpoint, padded::Padded, picker::Picker};
-use crate::model::upstream::Strategy;
+use crate::model::{endpoint::ZoneHint, upstream::Strategy};
 use arc_swap::{ArcSwap, Guard};
 use std::sync::{
     Arc,
@@ -13,7 +13,8 @@ use std::sync::{
 #[derive(Debug, Default)]
 pub struct EndpointSet {
     /// Those that take new requests. When none is ready, those that still serve though
-    /// terminating, so that a rollout never leaves a hole.
+    /// terminating, so that a rollout never leaves a hole. Of the ready ones, those that are hinted
+    /// to the gateway's zone, where all have hints.
     pub eligible: Box<[Arc<Endpoint>]>,
     /// Every endpoint known, eligible or not.
     pub all: Box<[Arc<Endpoint>]>,
@@ -43,9 +44,18 @@ fn eligible(all: &[Arc<Endpoint>]) -> Box<[Arc<Endpoint>]> {
     };
     let ready = pick(|endpoint| endpoint.facts.conditions.ready);
     if !ready.is_empty() {
-        return ready;
+        return in_zone(ready);
     }
     pick(|endpoint| endpoint.facts.conditions.serving && endpoint.facts.conditions.terminating)
+}
+
+/// Those that are hinted to the gateway's zone; all, unless each has a hint and one is for it.
+fn in_zone(ready: Box<[Arc<Endpoint>]>) -> Box<[Arc<Endpoint>]> {
+    let hinted = |hint| move |endpoint: &Arc<Endpoint>| endpoint.facts.hint == hint;
+    if ready.iter().any(hinted(ZoneHint::None)) || !ready.iter().any(hinted(ZoneHint::Here)) {
+        return ready;
+    }
+    ready.into_iter().filter(hinted(ZoneHint::Here)).collect()
 }
 
 /// Holds the newest endpoint set of one upstream, and the counter of its requests.

@@ -13,6 +13,18 @@ pub struct Conditions {
     pub terminating: bool,
 }
 
+/// Which zone an endpoint's requests should come from, as an EndpointSlice hints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ZoneHint {
+    /// There is no hint, or the gateway does not know its own zone.
+    #[default]
+    None,
+    /// From the gateway's zone.
+    Here,
+    /// From other zones only.
+    Elsewhere,
+}
+
 /// The facts about an endpoint, as its source gave them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {
@@ -25,6 +37,8 @@ pub struct EndpointFacts {
     pub weight: u32,
     /// The zone it runs in, empty where unknown.
     pub zone: Arc<str>,
+    /// The zone that its requests should come from.
+    pub hint: ZoneHint,
     /// Its readiness.
     pub conditions: Conditions,
     /// Metadata for the handlers that use it.

@@ -125,6 +125,28 @@ async fn below_the_panic_threshold_all_endpoints_get_requests() {
     assert_eq!(statuses(&gateway, 20).await.into_iter().filter(|status| *status == 503).count(), 10);
 }
 
+#[tokio::test]
+async fn requests_stay_in_the_zone_while_hints_say_so() {
+    let (here, there) = (Backend::echo("here").await, Backend::echo("there").await);
+    let folder = Folder::new();
+    folder.service("echo", &[here.address(), there.address()]).route("web", &with("proxy: {}"));
+    let hint = |file: &str, zones: [&str; 2]| {
+        let text = std::fs::read_to_string(folder.path().join(file)).expect("the file must be there");
+        let mut list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for (slice, zone) in [1, 2].into_iter().zip(zones) {
+            list["items"][slice]["endpoints"][0]["hints"] = serde_json::json!({"forZones": [{"name": zone}]});
+        }
+        folder.write(file, &list.to_string());
+    };
+    hint("echo.service.json", ["zone-a", "zone-b"]);
+    let gateway = Gateway::start_with(folder, &["--zone", "zone-a"]).await;
+    for _ in 0..10 {
+        assert_eq!(gateway.get("/").await.field("x-backend"), Some("here"));
+    }
+    gateway.folder.service("echo", &[here.address(), there.address()]);
+    gateway.until("a.example", "/", |reply| reply.field("x-backend") == Some("there")).await;
+}
+
 const CHECK: &str = "path: /healthz, interval: 100ms, timeout: 500ms, healthyThreshold: 2, unhealthyThreshold: 2";
 
 fn checked(more: &str) -> String {

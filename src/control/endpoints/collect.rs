@@ -5,7 +5,7 @@ use crate::{
         cache::{Cache, ServiceName},
         ports::{is_tcp, tcp_ports},
     },
-    model::endpoint::{Conditions, EndpointFacts},
+    model::endpoint::{Conditions, EndpointFacts, ZoneHint},
 };
 use k8s_openapi::{
     api::{
@@ -26,13 +26,18 @@ const WEIGHT: &str = "paifang.dev/weight";
 const MOST_WEIGHT: u32 = 1_000_000;
 
 /// The endpoints of a port, by address. None where the Service or its port does not exist.
-pub(super) fn endpoints_of(cache: &Cache, (namespace, name): &ServiceName, port: u16) -> Vec<EndpointFacts> {
+pub(super) fn endpoints_of(
+    cache: &Cache,
+    (namespace, name): &ServiceName,
+    port: u16,
+    zone: Option<&str>,
+) -> Vec<EndpointFacts> {
     let mut found = BTreeMap::new();
     let Some(port_name) = cache.services.get(namespace, name).and_then(|service| port_name(service, port)) else {
         return Vec::new();
     };
     for slice in cache.slices.of(namespace, name) {
-        collect_slice(slice, port_name, &mut found);
+        collect_slice(slice, port_name, zone, &mut found);
     }
     found.into_values().collect()
 }
@@ -43,7 +48,12 @@ fn port_name(service: &Service, number: u16) -> Option<&str> {
     Some(port.name.as_deref().unwrap_or_default())
 }
 
-fn collect_slice(slice: &EndpointSlice, port_name: &str, found: &mut BTreeMap<SocketAddr, EndpointFacts>) {
+fn collect_slice(
+    slice: &EndpointSlice,
+    port_name: &str,
+    zone: Option<&str>,
+    found: &mut BTreeMap<SocketAddr, EndpointFacts>,
+) {
     let ports = slice.ports.as_deref().unwrap_or_default();
     let Some(port) = ports.iter().find(|port| is_port(port, port_name)).and_then(number) else { return };
     if slice.address_type != "IPv4" && slice.address_type != "IPv6" {
@@ -51,7 +61,7 @@ fn collect_slice(slice: &EndpointSlice, port_name: &str, found: &mut BTreeMap<So
     }
     let weight = weight(&slice.metadata);
     for endpoint in &slice.endpoints {
-        if let Some(facts) = facts(endpoint, port, weight) {
+        if let Some(facts) = facts(endpoint, port, weight, zone) {
             found.entry(facts.address).and_modify(|known| merge(known, &facts)).or_insert(facts);
         }
     }
@@ -72,16 +82,27 @@ fn weight(slice: &ObjectMeta) -> u32 {
 }
 
 /// Only the first address has a meaning in the API.
-fn facts(endpoint: &Endpoint, port: u16, weight: u32) -> Option<EndpointFacts> {
+fn facts(endpoint: &Endpoint, port: u16, weight: u32, zone: Option<&str>) -> Option<EndpointFacts> {
     let address: IpAddr = endpoint.addresses.first()?.parse().ok()?;
     Some(EndpointFacts {
         address: SocketAddr::new(address, port),
         identity: identity(endpoint),
         weight,
         zone: endpoint.zone.as_deref().unwrap_or_default().into(),
+        hint: zone.map_or(ZoneHint::None, |zone| hint(endpoint, zone)),
         conditions: conditions(endpoint.conditions.as_ref()),
         metadata: Arc::default(),
     })
+}
+
+/// What the hints of an endpoint mean in a zone.
+fn hint(endpoint: &Endpoint, zone: &str) -> ZoneHint {
+    let zones = endpoint.hints.as_ref().and_then(|hints| hints.for_zones.as_deref()).unwrap_or_default();
+    match zones {
+        [] => ZoneHint::None,
+        zones if zones.iter().any(|hinted| hinted.name == zone) => ZoneHint::Here,
+        _ => ZoneHint::Elsewhere,
+    }
 }
 
 fn identity(endpoint: &Endpoint) -> Arc<str> {
@@ -108,6 +129,9 @@ fn merge(known: &mut EndpointFacts, other: &EndpointFacts) {
         serving: mine.serving || theirs.serving,
         terminating: mine.terminating && theirs.terminating,
     };
+    if known.hint == ZoneHint::None {
+        known.hint = other.hint;
+    }
     if known.identity.is_empty() {
         known.identity = Arc::clone(&other.identity);
     }

@@ -46,10 +46,14 @@ struct World {
 
 impl World {
     fn new(slices: &[String]) -> Self {
+        Self::in_zone(None, slices)
+    }
+
+    fn in_zone(zone: Option<&str>, slices: &[String]) -> Self {
         let text =
             std::iter::once(SERVICE.to_owned()).chain(slices.iter().cloned()).collect::<Vec<_>>().join("\n---\n");
         let cache = cache(&text);
-        let mut endpoints = Endpoints::default();
+        let mut endpoints = Endpoints::in_zone(zone.map(Into::into));
         let cell = endpoints.cell(&Upstream {
             port: port(),
             policy: UpstreamPolicy::default(),
@@ -99,6 +103,37 @@ fn terminating_endpoints_serve_only_while_none_is_ready() {
     assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.1:8080"]);
     assert_eq!(world.put(&slice("a", "IPv4", &format!("{leaving}, {{addresses: [10.0.0.2]}}"))), 1);
     assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.2:8080"]);
+}
+
+/// An endpoint with a name and the zones that it is hinted to.
+fn hinted(last: u8, zones: &[&str]) -> String {
+    let zones: Vec<_> = zones.iter().map(|zone| format!("{{name: {zone}}}")).collect();
+    format!("{{addresses: [10.0.0.{last}], hints: {{forZones: [{}]}}}}", zones.join(", "))
+}
+
+#[test]
+fn hints_are_followed_where_all_endpoints_have_one_and_one_is_for_the_zone() {
+    let taken = |zone, endpoints: &[String]| {
+        let world = World::in_zone(zone, &[slice("a", "IPv4", &endpoints.join(", "))]);
+        world.cell.load().eligible.iter().map(|endpoint| endpoint.address().ip().to_string()).collect::<Vec<_>>()
+    };
+    let all = [hinted(1, &["a"]), hinted(2, &["b"]), hinted(3, &["a", "b"])];
+    assert_eq!(taken(Some("a"), &all), ["10.0.0.1", "10.0.0.3"]);
+    assert_eq!(taken(Some("b"), &all), ["10.0.0.2", "10.0.0.3"]);
+    assert_eq!(taken(Some("c"), &all).len(), 3, "none is for the zone");
+    assert_eq!(taken(None, &all).len(), 3, "the zone is not known");
+    let one_without = [hinted(1, &["a"]), hinted(2, &["b"]), "{addresses: [10.0.0.3]}".to_owned()];
+    assert_eq!(taken(Some("a"), &one_without).len(), 3, "one has no hint");
+}
+
+#[test]
+fn only_the_hints_of_ready_endpoints_count() {
+    let away = "{addresses: [10.0.0.1], conditions: {ready: false}, hints: {forZones: [{name: a}]}}";
+    let mut world = World::in_zone(Some("a"), &[slice("a", "IPv4", &format!("{away}, {}", hinted(2, &["b"])))]);
+    assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.2:8080"]);
+    world.put(&slice("a", "IPv4", &format!("{}, {}", hinted(1, &["a"]), hinted(2, &["b"]))));
+    assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.1:8080"], "a new hint holds at once");
+    assert_eq!(world.endpoints.counts(&port()), (2, 2));
 }
 
 #[test]

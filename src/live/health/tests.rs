@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    endpoint::{Conditions, EndpointFacts},
+    endpoint::{Conditions, EndpointFacts, ZoneHint},
     health::HealthCheck,
     upstream::Strategy,
 };
@@ -27,6 +27,7 @@ fn cell(count: u8) -> EndpointCell {
         identity: "".into(),
         weight: 1,
         zone: "".into(),
+        hint: ZoneHint::None,
         conditions: Conditions { ready: true, serving: true, terminating: false },
         metadata: Arc::default(),
     };

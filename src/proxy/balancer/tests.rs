@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     live::{breaker::Outcome, cell::EndpointSet, endpoint::Endpoint, picker::hash_key},
     model::{
-        endpoint::{Conditions, EndpointFacts},
+        endpoint::{Conditions, EndpointFacts, ZoneHint},
         health::OutlierPolicy,
         rule::BackendTarget,
         target::UpstreamId,
@@ -88,6 +88,7 @@ fn facts(last: u8, weight: u32) -> EndpointFacts {
         identity: "".into(),
         weight,
         zone: "".into(),
+        hint: ZoneHint::None,
         conditions: Conditions { ready: true, serving: true, terminating: false },
         metadata: Arc::default(),
     }
