@@ -15,11 +15,14 @@ use crate::{
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    fmt::Display,
+    net::SocketAddr,
     rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Instant,
 };
 
 /// How far the process is in stopping.
@@ -64,6 +67,7 @@ pub(crate) struct Core {
     connections: RefCell<HashMap<u64, Rc<Alarm>>>,
     next_connection: Cell<u64>,
     log_lines: LogLines,
+    connect_lines: LogLines,
 }
 
 impl Core {
@@ -92,6 +96,7 @@ impl Core {
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             log_lines: LogLines::default(),
+            connect_lines: LogLines::default(),
         })
     }
 
@@ -107,6 +112,13 @@ impl Core {
     /// Whether one more line about an endpoint may be logged: no more than people can read.
     pub(crate) fn may_log(&self, now: Moment) -> bool {
         self.log_lines.take(now)
+    }
+
+    /// Logs why there is no connection to an endpoint, as long as there are few such lines.
+    pub(crate) fn log_unreachable(&self, endpoint: SocketAddr, error: &dyn Display) {
+        if self.connect_lines.take(Moment::of(Instant::now())) {
+            tracing::warn!(%endpoint, %error, "no connection to an endpoint");
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -126,6 +126,20 @@ async fn below_the_panic_threshold_all_endpoints_get_requests() {
 }
 
 #[tokio::test]
+async fn why_an_endpoint_is_not_reached_is_logged_but_not_for_each_request() {
+    let address = refusing().await;
+    let gateway = over(&[address], "proxy: {retryCount: 0}").await;
+    assert_eq!(statuses(&gateway, 100).await, [502; 100]);
+    let message = "no connection to an endpoint";
+    let line = logged(&gateway, message).await;
+    assert_eq!((line["level"].as_str(), line["endpoint"].as_str()), (Some("WARN"), Some(&*address.to_string())));
+    assert!(line["error"].as_str().is_some_and(|error| error.contains("refused")), "{line}");
+    let lines = gateway.log().lines().filter(|line| line.contains(message)).count();
+    assert!(lines < 80, "two cores log 20 lines at once and one a second: {lines}");
+    assert!(gateway.metric("paifang_upstream_connects_total{result=\"failed\"}").await >= 100.0);
+}
+
+#[tokio::test]
 async fn requests_stay_in_the_zone_while_hints_say_so() {
     let (here, there) = (Backend::echo("here").await, Backend::echo("there").await);
     let folder = Folder::new();

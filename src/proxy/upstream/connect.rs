@@ -66,8 +66,17 @@ impl Dial {
     }
 
     async fn reach(&self, core: &Core) -> Result<TcpStream, Failure> {
-        let stream = within(core, self.timeout, TcpStream::connect(self.address)).await;
-        let stream = stream.ok_or(Failure::ConnectTimeout)?.map_err(|_| Failure::ConnectFailed)?;
+        let stream = match within(core, self.timeout, TcpStream::connect(self.address)).await {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => {
+                core.log_unreachable(self.address, &error);
+                return Err(Failure::ConnectFailed);
+            }
+            None => {
+                core.log_unreachable(self.address, &format_args!("not within {:?}", self.timeout));
+                return Err(Failure::ConnectTimeout);
+            }
+        };
         stream.set_nodelay(true).map_err(|_| Failure::ConnectFailed)?;
         let keepalive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
         // Without it a dead peer is noticed later, nothing more.
