@@ -6,6 +6,7 @@
 
 pub mod breaker;
 pub mod bucket;
+pub mod buckets;
 pub mod budget;
 pub mod cell;
 pub mod ejection;

@@ -9,6 +9,7 @@ pub mod condition;
 pub mod diagnostic;
 pub mod endpoint;
 pub mod health;
+pub mod limit;
 pub mod listener;
 pub mod rule;
 pub mod snapshot;

@@ -1,4 +1,4 @@
-//! A token bucket in one atomic number, for the requests of one endpoint.
+//! A token bucket in one atomic number.
 //!
 //! Kept is the moment at which the bucket is full again (the generic cell rate algorithm, ITU-T
 //! I.371): a token taken moves it by the time that a token needs. Rate and size are told with each
@@ -13,7 +13,7 @@ use std::{
 
 const SECOND: u64 = 1_000_000_000;
 
-/// A token bucket, full at first.
+/// The token bucket of one endpoint, full at first.
 #[derive(Debug, Default)]
 pub struct Bucket {
     full_at: AtomicU64,
@@ -27,17 +27,37 @@ impl Bucket {
     pub fn take(&self, bucket: TokenBucket, now: Moment) -> Result<(), Duration> {
         let per_token = SECOND / u64::from(bucket.rate.get());
         let from_empty = per_token * u64::from(bucket.peak.get());
-        let (now, mut seen) = (now.nanos(), self.full_at.load(Ordering::Relaxed));
-        loop {
-            // A bucket that was larger or slower until now cannot be more than empty.
-            let before = seen.clamp(now, now + from_empty);
-            let wait = (before + per_token).saturating_sub(now + from_empty);
-            let after = if wait == 0 { before + per_token } else { before };
-            match self.full_at.compare_exchange_weak(seen, after, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) if wait == 0 => return Ok(()),
-                Ok(_) => return Err(Duration::from_nanos(wait)),
-                Err(other) => seen = other,
-            }
+        let Level { wait, .. } = take(&self.full_at, per_token, from_empty, now.nanos());
+        if wait == 0 { Ok(()) } else { Err(Duration::from_nanos(wait)) }
+    }
+}
+
+/// A bucket after a token was asked for, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Level {
+    /// How long until it is full.
+    pub(super) full_in: u64,
+    /// How long until there is a token; 0 when one was taken.
+    pub(super) wait: u64,
+}
+
+/// Takes a token of a bucket that is full at a moment. A bucket that was larger or slower until now
+/// is no more than empty.
+pub(super) fn take(full_at: &AtomicU64, per_token: u64, from_empty: u64, now: u64) -> Level {
+    let mut seen = full_at.load(Ordering::Relaxed);
+    let latest = now.saturating_add(from_empty);
+    loop {
+        let before = seen.clamp(now, latest);
+        let wait = before.saturating_add(per_token).saturating_sub(latest);
+        let after = if wait == 0 { before + per_token } else { before };
+        let level = Level { full_in: after - now, wait };
+        // Many refusals must not make the cores write to one line of the cache.
+        if after == seen {
+            return level;
+        }
+        match full_at.compare_exchange_weak(seen, after, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => return level,
+            Err(other) => seen = other,
         }
     }
 }
