@@ -43,6 +43,10 @@ pub enum Protection {
     AccessLog,
     /// A request over the rate of its endpoint.
     EndpointLimit,
+    /// A request over a limit of its route.
+    RequestLimit,
+    /// A client whose count was given up for another's: there are more of them than places.
+    RequestLimitKeys,
     /// A request that found all breakers open.
     Breaker,
     /// A request that found no endpoint that is well.
@@ -52,7 +56,7 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 16] = [
+    const ALL: [(Self, &'static str); 18] = [
         (Self::Connections, "connections"),
         (Self::Descriptors, "descriptors"),
         (Self::Malformed, "malformed"),
@@ -66,6 +70,8 @@ impl Protection {
         (Self::Admission, "admission"),
         (Self::AccessLog, "access_log"),
         (Self::EndpointLimit, "endpoint_limit"),
+        (Self::RequestLimit, "request_limit"),
+        (Self::RequestLimitKeys, "request_limit_keys"),
         (Self::Breaker, "breaker"),
         (Self::Unhealthy, "unhealthy"),
         (Self::RetryBudget, "retry_budget"),
@@ -117,6 +123,10 @@ pub struct CoreMetrics {
     pub retries: Single,
     /// Panics that ended one request or connection.
     pub panics: Single,
+    /// Requests that passed uncounted, because the shared store did not answer.
+    pub store_errors: Single,
+    /// 1 while the core is connected to the shared store.
+    pub store_connections: Single,
     /// Connections from clients that are open.
     pub connections: Single,
     protections: [Single; Protection::ALL.len()],

@@ -1,7 +1,7 @@
 //! The data path: one current-thread runtime for each core, which a request never leaves.
 //!
 //! ```text
-//! listener -> tls -> connection -> dispatch (admission, match, context) -> handler
+//! listener -> tls -> connection -> dispatch (admission, match, context) -> limiter -> handler
 //!          -> retry { balancer (pick, permit) -> upstream (pool, connect, forward) } -> reply
 //! ```
 //!
@@ -20,6 +20,8 @@ pub(crate) mod admission;
 pub(crate) mod context;
 pub(crate) mod dispatch;
 pub(crate) mod exchange;
+
+pub mod limiter;
 
 pub(crate) mod handler;
 

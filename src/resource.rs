@@ -18,8 +18,8 @@ pub mod status;
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use policy::{
-    Balancing, BalancingStrategy, Breaker, EndpointLimit, FailureKind, HashOn, HashOnType, HealthCheck, Limiter,
-    OutlierEjection, OutlierKind, ProxyPolicy,
+    Balancing, BalancingStrategy, Breaker, EndpointLimit, FailureKind, HashOn, HashOnType, HealthCheck, LimitKey,
+    LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind, ProxyPolicy, RequestLimit,
 };
 pub use port::PortRef;
 pub use rule::{BackendRef, Handler, HandlerType, PathSafety, Rule};

@@ -3,7 +3,15 @@
 
 use clap::ValueEnum;
 use ipnet::IpNet;
-use std::{net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 /// Limits on requests and connections, the same on every core.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,5 +107,46 @@ impl TrustedProxies {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The Redis or Valkey in which replicas count together.
+#[derive(Clone)]
+pub struct SharedStore {
+    /// Opens connections.
+    pub client: redis::Client,
+    /// How long a request waits for it. Default 50 ms.
+    pub timeout: Duration,
+    /// Whether it answers, as the log has it.
+    pub state: Arc<StoreState>,
+}
+
+impl fmt::Debug for SharedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client holds a password.
+        f.debug_struct("SharedStore").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Whether the shared store answers: each change is one line of the log, however many cores and
+/// requests meet it.
+#[derive(Debug, Default)]
+pub struct StoreState {
+    down: AtomicBool,
+}
+
+impl StoreState {
+    /// It does not answer, for this reason.
+    pub fn is_down(&self, why: &dyn fmt::Display) {
+        if !self.down.swap(true, Ordering::Relaxed) {
+            tracing::warn!(error = %why, "the shared store does not answer: limits of scope Cluster let every request pass");
+        }
+    }
+
+    /// It answers.
+    pub fn is_up(&self) {
+        if self.down.swap(false, Ordering::Relaxed) {
+            tracing::info!("the shared store answers: limits of scope Cluster hold");
+        }
     }
 }

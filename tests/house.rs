@@ -24,13 +24,14 @@ const LONG: [(&str, &str); 0] = [];
 const LARGEST: u64 = 1024 * 1024;
 
 /// The stages of the data path, each of which imports later ones and shared modules only.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "engine",
     "listener",
     "tls",
     "connection",
     "dispatch",
     "admission",
+    "limiter",
     "handler",
     "retry",
     "balancer",

@@ -32,6 +32,12 @@ tier_setup() {
   tools_ready=yes
 }
 
+# The tests that need a store which replicas share; a plain `cargo test` leaves them out and names them.
+tier_redis() {
+  need PAIFANG_REDIS_SERVER || return
+  cargo test --locked --test gateway -- --ignored --test-threads=1 sharing::
+}
+
 tier_chart() {
   [[ -e tests/chart/run.sh ]] || return 0
   need PAIFANG_HELM && tests/chart/run.sh
@@ -81,8 +87,9 @@ need() {
 
 # tests_of TIER: how many tests are skipped with it, where that can be counted without building.
 tests_of() {
-  [[ $1 == kubernetes ]] || return 0
-  printf ' (%d tests)' "$(grep -rhE '^#\[(tokio::)?test' tests/kubernetes | wc -l)"
+  local -A places=([kubernetes]=tests/kubernetes [redis]=tests/gateway/sharing.rs)
+  [[ -n ${places[$1]:-} ]] || return 0
+  printf ' (%d tests)' "$(grep -rhE '^#\[(tokio::)?test' "${places[$1]}" | wc -l)"
 }
 
 rows=()
@@ -108,7 +115,7 @@ run_tier() {
 
 tiers=("$@")
 if ((${#tiers[@]} == 0)); then
-  tiers=(format clippy test setup chart scripts supply-chain kubernetes)
+  tiers=(format clippy test setup redis chart scripts supply-chain kubernetes)
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

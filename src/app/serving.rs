@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    cli::args::{AccessLog, DemoArgs, LocalArgs, ProcessArgs, StandaloneArgs, TlsVersion},
+    cli::args::{AccessLog, DemoArgs, LocalArgs, PASSWORD, ProcessArgs, StandaloneArgs, TlsVersion},
     control::{
         publish::{Controller, Published},
         report::ObjectReport,
@@ -107,12 +107,14 @@ impl Serving {
             watched: self.watched.clone(),
             service_account: self.account.clone(),
             zone: self.process.zone.as_deref().filter(|zone| !zone.is_empty()).map(Into::into),
+            counts_alone: self.process.store.redis.is_none(),
             ..Context::default()
         }
     }
 
-    fn engine_settings(&self, vitals: &Vitals) -> EngineSettings {
-        EngineSettings {
+    fn engine_settings(&self, vitals: &Vitals) -> Result<EngineSettings, String> {
+        let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty());
+        Ok(EngineSettings {
             limits: self.process.limits.limits(),
             trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
             drain: Drain {
@@ -120,8 +122,9 @@ impl Serving {
                 timeout: self.process.drain_timeout.unwrap_or(Duration::from_secs(30)),
             },
             access_log: self.process.access_log != Some(AccessLog::Off),
+            store: self.process.store.store(password)?,
             vitals: vitals.clone(),
-        }
+        })
     }
 
     fn cores(&self) -> usize {
@@ -221,7 +224,7 @@ fn start_engine(
         readiness: readiness.clone(),
         metrics: metrics.control.clone(),
     };
-    let settings = serving.engine_settings(&control.vitals);
+    let settings = serving.engine_settings(&control.vitals)?;
     let engine = Engine::start(settings, metrics, &tls, bound, subscribers, &endpoint_changes);
     tokio::spawn(control.vitals.hold("the controller", controller.run(control.changes, control.synced)));
     tokio::spawn(control.vitals.hold("the settler", settler.run()));

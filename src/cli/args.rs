@@ -1,6 +1,7 @@
 //! The flags of each command. Every flag can be set by an environment variable of the same name.
 
 mod limits;
+mod store;
 
 use super::OutputForm;
 use crate::settings::LogFormat;
@@ -8,6 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 pub use limits::LimitArgs;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+pub use store::{PASSWORD, StoreArgs};
 
 /// Flags that every serving command has.
 #[derive(Clone, Debug, Args)]
@@ -60,6 +62,9 @@ pub struct ProcessArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "the flags have their own")]
     pub limits: LimitArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "the flags have their own")]
+    pub store: StoreArgs,
 }
 
 /// Flags of `serve`.

@@ -7,6 +7,7 @@ pub mod certificate;
 mod conditions;
 mod hosts;
 pub mod ingress;
+mod limits;
 mod paths;
 pub mod policy;
 pub mod route;

@@ -13,6 +13,7 @@ mod claims;
 mod found;
 mod gateway_route;
 mod ingress;
+mod limits;
 mod policy;
 pub mod references;
 mod reports;
@@ -81,6 +82,8 @@ pub struct Context {
     pub service_account: Option<(String, String)>,
     /// The zone that the gateway runs in, where it is known.
     pub zone: Option<Arc<str>>,
+    /// Replicas share no store, so that limits of scope Cluster are counted by each for itself.
+    pub counts_alone: bool,
     /// The time at which certificates must be valid.
     pub now: SystemTime,
 }
@@ -97,6 +100,7 @@ impl Default for Context {
             watched: Namespaces::All,
             service_account: None,
             zone: None,
+            counts_alone: false,
             now: SystemTime::now(),
         }
     }

@@ -67,7 +67,7 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 10] = [
+const FAMILIES: [(&str, &str, &[&str]); 12] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
@@ -76,6 +76,12 @@ const FAMILIES: [(&str, &str, &[&str]); 10] = [
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
     ("paifang_tls_handshake_failures_total", "TLS handshakes with clients that failed, by cause.", &["cause"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
+    (
+        "paifang_shared_store_errors_total",
+        "Requests that passed uncounted, because the store that replicas share did not answer.",
+        &[],
+    ),
+    ("paifang_shared_store_connections", "Connections to the store that replicas share, one for each core.", &[]),
     ("paifang_upstream_requests_in_flight", "Requests that endpoints serve at the moment.", &[]),
     ("paifang_data_plane_cores", "Cores that the data plane uses.", &[]),
 ];
@@ -198,6 +204,8 @@ impl Collector for CoresCollector {
             (COUNTER, protections),
             (COUNTER, handshakes),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
+            (COUNTER, vec![counter(self.sum(|core| core.store_errors.get()), &[])]),
+            (GAUGE, vec![gauge(self.sum(|core| core.store_connections.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.in_flight.get()), &[])]),
             (GAUGE, vec![gauge(self.writers.len() as u64 - 1, &[])]),
         ];

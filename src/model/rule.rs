@@ -1,6 +1,6 @@
 //! Rules: what is done with the requests that a table entry takes.
 
-use super::{condition::Reason, diagnostic::ObjectRef, target::UpstreamId, upstream::TimeLimit};
+use super::{condition::Reason, diagnostic::ObjectRef, limit::RequestLimits, target::UpstreamId, upstream::TimeLimit};
 use crate::table::Ambiguity;
 use http::HeaderValue;
 use std::sync::Arc;
@@ -105,6 +105,8 @@ pub struct Rule {
     pub trim_prefix: bool,
     /// What holds for its requests in place of the policy of the upstream.
     pub overrides: Overrides,
+    /// How many of its requests pass; `None` for any number. All rules of a route share it.
+    pub limits: Option<Arc<RequestLimits>>,
     /// What is done with ambiguous paths.
     pub path_safety: PathSafety,
     /// Whether plain HTTP requests are redirected to HTTPS.

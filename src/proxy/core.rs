@@ -4,13 +4,19 @@
 //! hand it, the tables that they publish, and the atomics in its metrics.
 
 use super::{
-    access_log::LogBuffer, clock::Alarm, clock::Clock, context::Ids, installed::Installed, upstream::pool::Pools,
+    access_log::LogBuffer,
+    clock::Alarm,
+    clock::Clock,
+    context::Ids,
+    installed::Installed,
+    limiter::{Counts, Limiter},
+    upstream::pool::Pools,
 };
 use crate::{
     lifecycle::vital::Vitals,
     live::{log_lines::LogLines, moment::Moment, route_stats::RouteStats},
     metrics::CoreMetrics,
-    settings::{Limits, TrustedProxies},
+    settings::{Limits, SharedStore, TrustedProxies},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -46,6 +52,10 @@ pub struct CoreSettings {
     pub trusted: Arc<TrustedProxies>,
     /// The counts of requests that no rule took.
     pub unrouted: Arc<RouteStats>,
+    /// What the cores count together for the limits of routes.
+    pub counts: Arc<Counts>,
+    /// The store in which replicas count together.
+    pub store: Option<SharedStore>,
     /// Told when a task of the core ends.
     pub vitals: Vitals,
 }
@@ -60,6 +70,7 @@ pub(crate) struct Core {
     pub(crate) random: RefCell<fastrand::Rng>,
     pub(crate) ids: RefCell<Ids>,
     pub(crate) pools: Rc<Pools>,
+    pub(crate) limiter: Limiter,
     /// Connections and tunnels, read by the listeners to find the least loaded core.
     load: Arc<AtomicUsize>,
     table: RefCell<Rc<Installed>>,
@@ -85,6 +96,7 @@ impl Core {
             index,
             pools: Pools::new(cores, &clock),
             clock,
+            limiter: Limiter::new(Arc::clone(&settings.counts), settings.store.as_ref()),
             settings,
             metrics,
             log,

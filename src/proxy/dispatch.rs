@@ -10,6 +10,7 @@ use super::{
     exchange::Exchange,
     handler::{self, Routed},
     installed::Installed,
+    limiter::{Asked, Told},
     peer::Peer,
     reply::reply,
 };
@@ -20,7 +21,7 @@ use crate::{
         snapshot::RuleId,
     },
     table::{
-        Outcome, RequestView,
+        Match, Outcome, RequestView,
         path::{Ambiguity, forwarded, normalise},
     },
 };
@@ -39,7 +40,7 @@ pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<In
     let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
     exchange.identified(&id);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
-    let mut answer = Answer { rule: None, secure: peer.tls };
+    let mut answer = Answer { rule: None, secure: peer.tls, limits: None };
     let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;
     let style = answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
     let mut response = answered.unwrap_or_else(|failure| {
@@ -67,6 +68,8 @@ struct Answer<'t> {
     rule: Option<&'t Rule>,
     /// The client came over TLS, to us or to a trusted proxy.
     secure: bool,
+    /// What the client is told of the limits of the route.
+    limits: Option<Told<'t>>,
 }
 
 impl<'t> Answer<'t> {
@@ -80,24 +83,36 @@ impl<'t> Answer<'t> {
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Failure> {
         let (found, scan) = find(core, peer, table, &request)?;
-        let rule: &'t Rule = table.rule(found.rule);
+        let id_of_rule = *found.matched.payload;
+        let rule: &'t Rule = table.rule(id_of_rule);
         self.rule = Some(rule);
-        exchange.routed(found.rule);
+        exchange.routed(id_of_rule);
         let context = context::establish(&mut request, &scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
         let target = check(core, &context, rule, &found, &request)?;
+        if let Some(limits) = &rule.limits {
+            let path = found.path.as_deref().unwrap_or(request.uri().path());
+            let (client, headers, matched) = (context.client, request.headers(), &found.matched);
+            let asked = Asked { client, headers, matched, path, now: exchange.began() };
+            let (told, admitted) = core.limiter.admit(&core.metrics, limits, &asked).await;
+            self.limits = Some(told);
+            admitted?;
+        }
         let routed = Routed { core, table, rule, context: &context, target };
         handler::handle(routed, request, exchange).await
     }
 
     /// What every response gets, whoever made it.
-    fn finish(&self, core: &Core, version: Version, id: HeaderValue, response: &mut Response<Body>) {
+    fn finish(self, core: &Core, version: Version, id: HeaderValue, response: &mut Response<Body>) {
         let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id);
         if let Some(hsts) = self.rule.and_then(|rule| rule.hsts.as_ref()).filter(|_| self.secure) {
             headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        if let Some(limits) = self.limits {
+            limits.add_to(headers);
         }
         if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -106,16 +121,19 @@ impl<'t> Answer<'t> {
 }
 
 /// The rule that takes a request, and what was found on the way.
-struct Found {
-    rule: RuleId,
-    /// How many bytes of the normalised path the prefix took.
-    prefix: usize,
+struct Found<'t> {
+    matched: Match<'t, RuleId>,
     /// The normalised path, where it is not the path as it came.
     path: Option<String>,
     ambiguity: Option<Ambiguity>,
 }
 
-fn find(core: &Core, peer: &Peer, table: &Installed, request: &Request<Incoming>) -> Result<(Found, Scan), Failure> {
+fn find<'t>(
+    core: &Core,
+    peer: &Peer,
+    table: &'t Installed,
+    request: &Request<Incoming>,
+) -> Result<(Found<'t>, Scan), Failure> {
     let scan = admission::admit(request, core.limits(), peer.trusted)
         .inspect_err(|_| core.metrics.protect(Protection::Admission))?;
     let host = admission::host(request).inspect_err(|_| core.metrics.protect(Protection::Admission))?;
@@ -127,18 +145,17 @@ fn find(core: &Core, peer: &Peer, table: &Installed, request: &Request<Incoming>
         headers: request.headers(),
         query: request.uri().query(),
     };
-    let found = match table.generation().table.find(&view) {
+    let matched = match table.generation().table.find(&view) {
         Outcome::Found(found) => found,
         Outcome::MethodNotAllowed(methods) => return Err(Failure::MethodNotAllowed(methods)),
         Outcome::NotFound if table.is_empty() => return Err(Failure::NotStarted),
         Outcome::NotFound => return Err(Failure::NoRoute),
     };
-    let (rule, prefix, ambiguity) = (*found.payload, found.prefix_len, normalised.ambiguity);
     let path = match normalised.path {
         std::borrow::Cow::Borrowed(_) => None,
         std::borrow::Cow::Owned(path) => Some(path),
     };
-    Ok((Found { rule, prefix, path, ambiguity }, scan))
+    Ok((Found { matched, path, ambiguity: normalised.ambiguity }, scan))
 }
 
 /// What the rule itself asks of the request, before anything is sent; then the target to send.
@@ -146,7 +163,7 @@ fn check(
     core: &Core,
     context: &RequestContext,
     rule: &Rule,
-    found: &Found,
+    found: &Found<'_>,
     request: &Request<Incoming>,
 ) -> Result<Option<Uri>, Failure> {
     if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
@@ -181,8 +198,8 @@ fn https_required(request: &Request<Incoming>) -> Failure {
 }
 
 /// The path and query for the endpoint; `None` where the target goes on as it came.
-fn target(rule: &Rule, found: &Found, uri: &Uri) -> Result<Option<Uri>, Failure> {
-    let cut = if rule.trim_prefix { found.prefix } else { 0 };
+fn target(rule: &Rule, found: &Found<'_>, uri: &Uri) -> Result<Option<Uri>, Failure> {
+    let cut = if rule.trim_prefix { found.matched.prefix_len } else { 0 };
     let raw = rule.path_safety == PathSafety::Raw;
     let Some(path) = forwarded(uri.path(), found.path.as_deref(), cut, raw) else { return Ok(origin_form(uri)) };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));

@@ -12,7 +12,7 @@ use crate::{
     lifecycle::vital::Vitals,
     live::generation::Generation,
     metrics::Metrics,
-    settings::{Drain, Limits, TrustedProxies},
+    settings::{Drain, Limits, SharedStore, TrustedProxies},
     table::swap::Subscriber,
 };
 use std::{
@@ -42,6 +42,8 @@ pub struct EngineSettings {
     pub drain: Drain,
     /// Whether requests are logged on standard output.
     pub access_log: bool,
+    /// The store in which replicas count together, if there is one.
+    pub store: Option<SharedStore>,
     /// Told when a thread or task of the engine ends.
     pub vitals: Vitals,
 }
@@ -76,6 +78,8 @@ impl Engine {
             limits: Arc::new(settings.limits),
             trusted: Arc::new(settings.trusted),
             unrouted: metrics.routes.unrouted(),
+            counts: Arc::default(),
+            store: settings.store,
             vitals: settings.vitals.clone(),
         };
         let count = tables.len();
@@ -203,6 +207,8 @@ async fn run_core(
     spawn_vital(&core, "clock", async move { clock.run().await });
     spawn_vital(&core, "install", install::run(Rc::clone(&core), tls, table));
     spawn_vital(&core, "housekeeping", housekeep(Rc::clone(&core)));
+    let connecting = Rc::clone(&core);
+    spawn_vital(&core, "store", async move { connecting.limiter.keep_connected(&connecting.metrics).await });
     spawn_vital(&core, "endpoints", forget_endpoints(Rc::clone(&core), endpoints));
     let serving = Rc::clone(&core);
     spawn_vital(&core, "inbox", async move {

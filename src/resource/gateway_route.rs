@@ -80,7 +80,8 @@ pub const DEFAULT_CLASS: &str = "paifang";
     validation = Rule::new("!has(self.rules) || self.rules.all(a, !has(a.name) || self.rules.filter(b, has(b.name) && b.name == a.name).size() == 1)").message("two rules have the same name").field_path(".rules"),
     validation = Rule::new("!has(self.policyFor) || !has(self.hostnames)").message("hostnames cannot be set together with policyFor").field_path(".hostnames"),
     validation = Rule::new("!has(self.policyFor) || !has(self.tls)").message("tls cannot be set together with policyFor").field_path(".tls"),
-    validation = Rule::new("!has(self.policyFor) || !has(self.proxy) || !has(self.proxy.trimPrefix)").message("proxy.trimPrefix belongs to a route with rules, not to policyFor").field_path(".proxy.trimPrefix")
+    validation = Rule::new("!has(self.policyFor) || !has(self.proxy) || !has(self.proxy.trimPrefix)").message("proxy.trimPrefix belongs to a route with rules, not to policyFor").field_path(".proxy.trimPrefix"),
+    validation = Rule::new("!has(self.policyFor) || !has(self.limiter) || !has(self.limiter.requests)").message("limiter.requests belongs to a route with rules, not to policyFor").field_path(".limiter.requests")
 )]
 pub struct GatewayRouteSpec {
     /// The gateway class that serves this route. Default: paifang.

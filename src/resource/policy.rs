@@ -10,7 +10,7 @@ mod outlier;
 pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
 pub use breaker::{Breaker, FailureKind};
 pub use health::HealthCheck;
-pub use limiter::{EndpointLimit, Limiter};
+pub use limiter::{EndpointLimit, LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, RequestLimit};
 pub use outlier::{OutlierEjection, OutlierKind};
 
 use super::duration::GatewayDuration;

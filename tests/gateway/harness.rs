@@ -16,6 +16,7 @@ mod peer;
 #[allow(dead_code, reason = "the cluster tier uses the rest")]
 #[path = "../support/process.rs"]
 mod process;
+mod redis;
 mod tls;
 mod wire;
 
@@ -28,6 +29,7 @@ pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;
 pub(crate) use peer::{Peer, frames, whole};
+pub(crate) use redis::Redis;
 pub(crate) use tls::{Client as TlsClient, shown};
 pub(crate) use wire::{Wire, get, request};
 

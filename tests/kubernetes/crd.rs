@@ -121,6 +121,24 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             check(json!({"timeout": "0s"})),
             "healthCheck.timeout must not be 0",
         ),
+        (
+            "spec.limiter.requests",
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 1}, {"rate": 1}]}}),
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 2, "name": "a"}]}}),
+            "limiter.requests: two limits have the same name",
+        ),
+        (
+            "spec.limiter.requests",
+            json!({"policyFor": policy(), "limiter": {"endpoint": {"rate": 1, "peak": 1}}}),
+            json!({"policyFor": policy(), "limiter": {"requests": [{"rate": 1}]}}),
+            "limiter.requests belongs to a route with rules, not to policyFor",
+        ),
+        (
+            "spec.limiter.requests[0].key.name",
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header", "name": "a"}}]}}),
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header"}}]}}),
+            "limiter.requests: key.name belongs to the types Header and PathCapture, and they need it",
+        ),
         (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
         (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),
         (value, path("Exact", "/a%3Fb"), path("Exact", "/a?b"), "path.value must not contain a query"),
@@ -170,6 +188,22 @@ fn limit_cases() -> Vec<(&'static str, Value, &'static str)> {
         ("spec.rules", json!({"rules": []}), "should have at least 1 items"),
         ("spec.rules", json!({"rules": rules}), "must have at most 16 items"),
         ("spec.proxy.dialTimeout", with("proxy", json!({"dialTimeout": "5 seconds"})), "should match"),
+        (
+            "spec.limiter.requests",
+            with("limiter", json!({"requests": vec![json!({"rate": 1}); 9]})),
+            "must have at most 8 items",
+        ),
+        (
+            "spec.limiter.requests[0].rate",
+            with("limiter", json!({"requests": [{"rate": 1_000_001}]})),
+            "less than or equal to 1000000",
+        ),
+        ("spec.limiter.requests[0].rate", with("limiter", json!({"requests": [{}]})), "Required value"),
+        (
+            "spec.limiter.requests[0].per",
+            with("limiter", json!({"requests": [{"rate": 1, "per": "Week"}]})),
+            "Unsupported value",
+        ),
         ("spec.balancing.strategy", with("balancing", json!({"strategy": "Best"})), "Unsupported value"),
         (
             "spec.tls.hsts.maxAgeSeconds",

@@ -46,6 +46,7 @@ async fn process() -> Process {
     let (tables, cores, _) = swap::channel(2);
     let (epoch, endpoints) = watch::channel(0);
     let settings = EngineSettings {
+        store: None,
         limits: Limits::default(),
         trusted: TrustedProxies::default(),
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(5) },

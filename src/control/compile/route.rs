@@ -1,19 +1,21 @@
 //! GatewayRoutes: hosts and matches to patterns.
 
 use super::{
-    Compile, Finding, conditions, hosts, no_errors, paths,
+    Compile, Finding, conditions, hosts, limits, no_errors, paths,
     policy::{self, Setting},
     same_version,
 };
 use crate::{
     model::{
         condition::Reason,
+        limit::RequestLimits,
         rule::{self, HstsValue},
     },
     resource::{GatewayRoute, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
     table::{Conditions, HostPattern, PathPattern},
 };
 use http::HeaderValue;
+use std::sync::Arc;
 
 /// What a GatewayRoute says by itself.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ pub struct CompiledRoute {
     pub settings: Vec<Setting>,
     /// What it sets for its own requests.
     pub overrides: rule::Overrides,
+    /// How many of its requests pass.
+    pub limits: Option<Arc<RequestLimits>>,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -52,14 +56,18 @@ impl Compile for GatewayRoute {
         let mut findings = Vec::new();
         let hosts = compile_hosts(&self.spec.hostnames, &mut findings);
         let rules = self.spec.rules.as_deref().unwrap_or_default();
-        let rules = rules.iter().enumerate().map(|(index, rule)| compile_rule(index, rule, &mut findings)).collect();
+        let rules: Vec<_> =
+            rules.iter().enumerate().map(|(index, rule)| compile_rule(index, rule, &mut findings)).collect();
         if self.spec.rules.is_none() && self.spec.policy_for.is_none() {
             findings.push(Finding::error("spec", "set exactly one of rules and policyFor"));
         }
         let hsts = self.spec.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts_value);
         let settings = policy::settings(&self.spec);
         let overrides = policy::overrides(&settings);
-        CompiledRoute { hosts, rules, hsts, settings, overrides, findings }
+        let asked = self.spec.limiter.as_ref().and_then(|limiter| limiter.requests.as_deref()).unwrap_or_default();
+        let paths = rules.iter().flat_map(|rule| rule.matches.iter().map(|(path, _)| path));
+        let limits = limits::compile(asked, &self.metadata, paths, &mut findings);
+        CompiledRoute { hosts, rules, hsts, settings, overrides, limits, findings }
     }
 
     fn failed() -> CompiledRoute {

@@ -4,7 +4,7 @@ use super::{
     Outcome,
     backends::{self, Part, Wanted},
     build::Build,
-    certificates, policy,
+    certificates, limits, policy,
     references::{From, GATEWAY_ROUTE},
     source::{Selected, Source},
     transport,
@@ -50,10 +50,11 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
     let (spec, compiled) = (&route.serving.object().spec, route.serving.compiled());
     let mut entries = Entries::new(route);
     let rules = spec.rules.as_deref().unwrap_or_default();
+    let limits = limits::of_route(build, route);
     for (index, (rule, compiled_rule)) in rules.iter().zip(&compiled.rules).enumerate() {
         note_path_safety(index, compiled_rule.path_safety, &mut outcome);
         let rule = translate_rule(build, route, index, rule, compiled_rule, &mut outcome);
-        let id = build.add_rule(rule);
+        let id = build.add_rule(Rule { limits: limits.clone(), ..rule });
         entries.add(build, compiled, compiled_rule, id);
     }
     #[cfg(test)]
@@ -113,6 +114,7 @@ fn translate_rule(
         handler: compiled.handler,
         trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
         overrides: route.serving.compiled().overrides.clone(),
+        limits: None,
         path_safety: compiled.path_safety,
         redirect_to_https: spec.tls.as_ref().and_then(|tls| tls.redirect).unwrap_or_default(),
         hsts: route.serving.compiled().hsts.clone(),

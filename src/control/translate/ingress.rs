@@ -139,6 +139,7 @@ fn translate_route(
             .into(),
         trim_prefix: false,
         overrides: Overrides::default(),
+        limits: None,
         path_safety: PathSafety::Strict,
         redirect_to_https: compiled.redirect && compiled.is_tls(&route.host),
         hsts: None,

@@ -12,6 +12,8 @@ fn core(metrics: &Metrics) -> Rc<Core> {
         limits: Arc::new(Limits::default()),
         trusted: Arc::new(TrustedProxies::default()),
         unrouted: metrics.routes.unrouted(),
+        counts: Arc::default(),
+        store: None,
         vitals: Vitals::new().0,
     };
     Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)

@@ -33,6 +33,11 @@ impl Gateway {
 
     /// Serves the folder with more flags, and is ready.
     pub(crate) async fn start_with(folder: Folder, flags: &[&str]) -> Self {
+        Self::start_in(&[], folder, flags).await
+    }
+
+    /// Serves the folder with variables of the environment and more flags, and is ready.
+    pub(crate) async fn start_in(variables: &[(&str, &str)], folder: Folder, flags: &[&str]) -> Self {
         let mut given = Vec::new();
         for flag in ["--http", "--https", "--admin"] {
             if !flags.contains(&flag) {
@@ -42,6 +47,7 @@ impl Gateway {
         given.extend(flags);
         let log = TempDir::new().expect("a folder must be made");
         let mut command = standalone(&folder, &given);
+        command.envs(variables.iter().copied());
         let mut process = Process::start(&mut command, &log.path().join("gateway.log"));
         let listeners = eventually(DEADLINE, "the gateway opens its listeners", || {
             process.assert_running();
