@@ -77,6 +77,10 @@ env:
     valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
   - name: PAIFANG_SERVICE_ACCOUNT
     valueFrom: {fieldRef: {fieldPath: spec.serviceAccountName}}
+  {{- with .Values.redis.existingSecret }}
+  - name: PAIFANG_REDIS_PASSWORD
+    valueFrom: {secretKeyRef: {name: {{ . }}, key: password}}
+  {{- end }}
   {{- with .Values.extraEnv }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

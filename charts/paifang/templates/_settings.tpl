@@ -74,6 +74,10 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- with .Values.trustedProxies }}
 - --trusted-proxies={{ join "," . }}
 {{- end }}
+{{- with .Values.redis.url }}
+- --redis={{ . }}
+- --redis-timeout={{ $.Values.redis.timeout }}
+{{- end }}
 - --access-log={{ .Values.logs.access.format }}
 - --log-format={{ .Values.logs.general.format }}
 - --log-level={{ .Values.logs.general.level }}
@@ -128,6 +132,9 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- fail (printf "values: tls.%s names the namespace %q, which is not readable (%s). Add it to tls.namespaces." $key $namespace (join ", " $readable)) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and .Values.redis.existingSecret (not .Values.redis.url) }}
+{{- fail "values: redis.existingSecret has the password of no Redis. Set redis.url as well." }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled (ne .Values.kind "Deployment") }}
 {{- fail "values: autoscaling.enabled scales a Deployment, but kind is \"DaemonSet\". Switch one of them." }}
