@@ -8,6 +8,7 @@ use super::{
     core::{Core, Phase},
     error::Failure,
     exchange::Exchange,
+    fields::count_hop,
     handler::{self, Routed},
     installed::Installed,
     limiter::{Asked, Told},
@@ -56,6 +57,16 @@ pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<In
     response
 }
 
+/// The answer to who asks no further than here. What TRACE would show is nobody's business.
+fn last_hop(method: &Method) -> Result<Response<Body>, Failure> {
+    if *method == Method::TRACE {
+        return Err(Failure::MethodNotAllowed(vec![Method::OPTIONS]));
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
 /// hyper sends no content to HEAD over HTTP/1, but does over HTTP/2.
 fn leave_content_out(response: &mut Response<Body>) {
     if let Some(bytes) = response.body_mut().leave_out() {
@@ -98,6 +109,9 @@ impl<'t> Answer<'t> {
             let (told, admitted) = core.limiter.admit(&core.metrics, limits, &asked).await;
             self.limits = Some(told);
             admitted?;
+        }
+        if !count_hop(&request.method().clone(), request.headers_mut()) {
+            return last_hop(request.method());
         }
         let routed = Routed { core, table, rule, context: &context, target };
         handler::handle(routed, request, exchange).await

@@ -3,8 +3,8 @@
 
 use super::{admission::Scan, error::Failure};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONNECTION, CONTENT_LENGTH, MAX_FORWARDS, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
@@ -107,6 +107,19 @@ fn may_be_named(name: &HeaderName) -> bool {
 pub(crate) fn name_upgrade(headers: &mut HeaderMap) {
     let te = headers.contains_key(TE);
     headers.insert(CONNECTION, HeaderValue::from_static(if te { "upgrade, te" } else { "upgrade" }));
+}
+
+/// Counts a hop of TRACE and OPTIONS, and says whether the request may go further (RFC 9110 section
+/// 7.6.2).
+pub(crate) fn count_hop(method: &Method, headers: &mut HeaderMap) -> bool {
+    if !matches!(*method, Method::OPTIONS | Method::TRACE) {
+        return true;
+    }
+    let left = headers.get(MAX_FORWARDS).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
+    if let Some(further) = left.and_then(|left| left.checked_sub(1)) {
+        headers.insert(MAX_FORWARDS, further.into());
+    }
+    left != Some(0)
 }
 
 /// Removes the fields of the endpoint's own connection from a response. Fails where its framing is

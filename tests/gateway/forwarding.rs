@@ -295,6 +295,40 @@ async fn a_prefix_is_cut_where_the_route_says_so() {
 }
 
 #[tokio::test]
+async fn requests_that_count_their_hops_end_at_the_last_one() {
+    let backend = Backend::echo("echo").await;
+    let gateway = gateway(&backend).await;
+    for (method, left, status) in [("OPTIONS", "0", 204), ("TRACE", "0", 405)] {
+        let field = format!("Max-Forwards: {left}");
+        let reply = gateway.ask(request(&format!("{method} /"), &["Host: a.example", &field], "")).await;
+        assert_eq!(reply.status, status, "{method}: {reply:?}");
+    }
+    assert!(backend.seen().is_empty());
+    for (method, left, further) in
+        [("OPTIONS", "5", "4"), ("TRACE", "1", "0"), ("OPTIONS", "many", "many"), ("GET", "0", "0")]
+    {
+        let field = format!("Max-Forwards: {left}");
+        gateway.ask(request(&format!("{method} /"), &["Host: a.example", &field], "")).await;
+        assert_eq!(backend.last().one("max-forwards"), Some(further), "{method} {left}");
+    }
+}
+
+/// The library leaves them out.
+#[tokio::test]
+async fn informational_answers_do_not_pass() {
+    let backend = Script::start(|mut wire: Wire, _| async move {
+        wire.request().await;
+        wire.send("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n").await;
+        wire.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        wire.rest().await;
+    })
+    .await;
+    let gateway = Gateway::start(Folder::with(backend.address(), ANY)).await;
+    let reply = gateway.get("/").await;
+    assert_eq!((reply.status, reply.field("link"), reply.text().as_str()), (200, None, "ok"));
+}
+
+#[tokio::test]
 async fn an_answer_may_have_100_fields() {
     for (fields, status) in [(100, 200), (101, 502)] {
         let backend = Script::start(move |mut wire: Wire, _| async move {
