@@ -1,5 +1,6 @@
 //! The composition root: builds every part, owns the runtimes, and stops them in order. No logic.
 
+mod descriptors;
 mod failure;
 mod serving;
 mod source;

@@ -1,6 +1,7 @@
 //! A serving process: from checked flags to running threads, and back down in order.
 
 use super::{
+    descriptors,
     failure::Failure,
     source::{self, SourcePlan},
     stopping,
@@ -24,7 +25,7 @@ use crate::{
         listener::{Bound, bind},
         tls::{MinimumVersion, Tls},
     },
-    settings::{Drain, TrustedProxies},
+    settings::{Drain, Limits, TrustedProxies},
     table::swap,
 };
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
@@ -114,8 +115,9 @@ impl Serving {
 
     fn engine_settings(&self, vitals: &Vitals) -> Result<EngineSettings, String> {
         let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty());
+        let limits = self.process.limits.limits();
         Ok(EngineSettings {
-            limits: self.process.limits.limits(),
+            limits: Limits { connections: descriptors::fit(limits.connections), ..limits },
             trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
             drain: Drain {
                 delay: self.process.drain_delay.unwrap_or(self.drain_delay),

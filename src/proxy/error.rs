@@ -41,6 +41,8 @@ pub(crate) enum Failure {
     Unhealthy,
     /// The endpoint takes no more requests for so long.
     Limited(Duration),
+    /// The process has no file descriptor left for a connection to an endpoint.
+    NoDescriptors,
     /// No connection to the endpoint.
     ConnectFailed,
     /// No connection to the endpoint within the dial time-out.
@@ -52,9 +54,9 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether it is the client's doing, so that another endpoint could not help.
+    /// Whether another endpoint could not help: it is the client's doing, or our own.
     pub(crate) const fn is_final(&self) -> bool {
-        matches!(self, Self::BodyTooLarge | Self::BodyStalled | Self::BodyBroken)
+        matches!(self, Self::BodyTooLarge | Self::BodyStalled | Self::BodyBroken | Self::NoDescriptors)
     }
 
     /// The word for it in the access log.
@@ -77,6 +79,7 @@ impl Failure {
             Self::BreakersOpen => "breaker_open",
             Self::Unhealthy => "no_healthy_endpoint",
             Self::Limited(_) => "rate_limited",
+            Self::NoDescriptors => "no_descriptors",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
             Self::UpstreamBroken => "upstream_broken",

@@ -86,6 +86,11 @@ fn tell(failure: &Failure) -> Told {
         Failure::Limited(_) => {
             told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
         }
+        Failure::NoDescriptors => told(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ServiceUnavailable",
+            "This gateway has no room for more connections.",
+        ),
         Failure::ConnectFailed | Failure::UpstreamBroken => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
         }
@@ -130,7 +135,11 @@ fn add_headers(response: &mut Response<Body>, failure: &Failure) {
                 headers.insert(LOCATION, address);
             }
         }
-        Failure::NotStarted | Failure::NoEndpoint | Failure::BreakersOpen | Failure::Unhealthy => {
+        Failure::NotStarted
+        | Failure::NoEndpoint
+        | Failure::BreakersOpen
+        | Failure::Unhealthy
+        | Failure::NoDescriptors => {
             headers.insert(RETRY_AFTER, RETRY_SECONDS);
         }
         Failure::Limited(wait) => {

@@ -3,6 +3,7 @@
 mod admin;
 mod back_pressure;
 mod commands;
+mod crowding;
 mod errors;
 mod explaining;
 mod forwarding;

@@ -2,6 +2,7 @@
 
 use super::{connection::Fresh, http2::Multiplexed};
 use crate::{
+    metrics::Protection,
     model::{
         transport::{Protocol, Transport},
         upstream::Upstream,
@@ -11,6 +12,7 @@ use crate::{
 use http::uri::Scheme;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use rustix::io::Errno;
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -70,7 +72,7 @@ impl Dial {
             Some(Ok(stream)) => stream,
             Some(Err(error)) => {
                 core.log_unreachable(self.address, &error);
-                return Err(Failure::ConnectFailed);
+                return Err(refused(core, &error));
             }
             None => {
                 core.log_unreachable(self.address, &format_args!("not within {:?}", self.timeout));
@@ -83,6 +85,15 @@ impl Dial {
         let _ = socket2::SockRef::from(&stream).set_tcp_keepalive(&keepalive);
         Ok(stream)
     }
+}
+
+/// Why an endpoint was not reached. Having no descriptor left is no fault of its.
+fn refused(core: &Core, error: &std::io::Error) -> Failure {
+    if !matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+        return Failure::ConnectFailed;
+    }
+    core.metrics.protect(Protection::Descriptors);
+    Failure::NoDescriptors
 }
 
 /// Waits for a step; `None` when its time is up.

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use super::{DEADLINE, Folder, Reply, Wire, eventually, get, process::Process};
 
+/// The program.
+const BINARY: &str = env!("CARGO_BIN_EXE_paifang");
 /// The address that listeners bind to, and a port of the system's choice.
 const ANY_PORT: &str = "127.0.0.1:0";
 
@@ -33,11 +35,24 @@ impl Gateway {
 
     /// Serves the folder with more flags, and is ready.
     pub(crate) async fn start_with(folder: Folder, flags: &[&str]) -> Self {
-        Self::start_in(&[], folder, flags).await
+        Self::start_by(folder, flags, Command::new(BINARY)).await
     }
 
-    /// Serves the folder with variables of the environment and more flags, and is ready.
+    /// The same, with variables of the environment.
     pub(crate) async fn start_in(variables: &[(&str, &str)], folder: Folder, flags: &[&str]) -> Self {
+        let mut command = Command::new(BINARY);
+        command.envs(variables.iter().copied());
+        Self::start_by(folder, flags, command).await
+    }
+
+    /// The same, as a process that may have no more than so many files open.
+    pub(crate) async fn start_with_files(folder: Folder, flags: &[&str], files: u32) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh", BINARY]);
+        Self::start_by(folder, flags, shell).await
+    }
+
+    async fn start_by(folder: Folder, flags: &[&str], command: Command) -> Self {
         let mut given = Vec::new();
         for flag in ["--http", "--https", "--admin"] {
             if !flags.contains(&flag) {
@@ -46,8 +61,7 @@ impl Gateway {
         }
         given.extend(flags);
         let log = TempDir::new().expect("a folder must be made");
-        let mut command = standalone(&folder, &given);
-        command.envs(variables.iter().copied());
+        let mut command = standalone(command, &folder, &given);
         let mut process = Process::start(&mut command, &log.path().join("gateway.log"));
         let listeners = eventually(DEADLINE, "the gateway opens its listeners", || {
             process.assert_running();
@@ -160,8 +174,7 @@ async fn ask(address: SocketAddr, host: &str, target: &str) -> Reply {
     Wire::open(address).await.ask(get(host, target)).await
 }
 
-fn standalone(folder: &Folder, flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_paifang"));
+fn standalone(mut command: Command, folder: &Folder, flags: &[&str]) -> Command {
     // What a developer has set for a gateway of their own must not reach this one.
     command.env_clear().arg("standalone").arg(folder.path());
     command.args(["--threads", "2", "--log-format", "json", "--access-log", "json"]).args(flags);
@@ -171,7 +184,8 @@ fn standalone(folder: &Folder, flags: &[&str]) -> Command {
 /// Starts a gateway that is expected to end by itself: its exit code and what it printed.
 pub(crate) async fn run_to_end(folder: &Folder, flags: &[&str]) -> (Option<i32>, String) {
     let log = TempDir::new().expect("a folder must be made");
-    let mut process = Process::start(&mut standalone(folder, flags), &log.path().join("gateway.log"));
+    let mut process =
+        Process::start(&mut standalone(Command::new(BINARY), folder, flags), &log.path().join("gateway.log"));
     let status = process.end(DEADLINE).await;
     (status.code(), process.log())
 }
