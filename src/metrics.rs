@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum Protection {
     /// More connections than allowed.
     Connections,
+    /// An idle connection that was closed to make room.
+    IdleShed,
     /// The process has no file descriptors left.
     Descriptors,
     /// What is no HTTP, so that there is no request to log.
@@ -56,8 +58,9 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 18] = [
+    const ALL: [(Self, &'static str); 19] = [
         (Self::Connections, "connections"),
+        (Self::IdleShed, "idle_shed"),
         (Self::Descriptors, "descriptors"),
         (Self::Malformed, "malformed"),
         (Self::HeadTimeout, "head_timeout"),

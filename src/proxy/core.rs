@@ -75,6 +75,8 @@ pub(crate) struct Core {
     load: Arc<AtomicUsize>,
     table: RefCell<Rc<Installed>>,
     phase: Cell<Phase>,
+    /// How many idle connections are to be closed.
+    surplus: Cell<usize>,
     connections: RefCell<HashMap<u64, Rc<Alarm>>>,
     next_connection: Cell<u64>,
     log_lines: LogLines,
@@ -105,6 +107,7 @@ impl Core {
             load,
             table,
             phase: Cell::default(),
+            surplus: Cell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             log_lines: LogLines::default(),
@@ -144,6 +147,23 @@ impl Core {
     /// Enters a phase and wakes every connection, so that it takes notice.
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
+        self.wake_all();
+    }
+
+    /// Has so many connections closed that idle between requests, if there are so many.
+    pub(crate) fn shed(&self, count: usize) {
+        self.surplus.set(count);
+        self.wake_all();
+    }
+
+    /// Whether an idle connection is one of those that are to be closed.
+    pub(crate) fn is_surplus(&self) -> bool {
+        let surplus = self.surplus.get();
+        self.surplus.set(surplus.saturating_sub(1));
+        surplus > 0
+    }
+
+    fn wake_all(&self) {
         let alarms: Vec<_> = self.connections.borrow().values().cloned().collect();
         for alarm in alarms {
             alarm.wake();

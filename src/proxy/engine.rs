@@ -5,7 +5,7 @@ use super::{
     connection,
     core::{Core, CoreSettings, Phase},
     install,
-    listener::{Accepted, Acceptor, Bound, CoreInbox},
+    listener::{Accepted, Acceptor, Bound, CoreInbox, Told},
     tls::Tls,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     table::swap::Subscriber,
 };
 use std::{
+    cell::Cell,
     io,
     rc::Rc,
     sync::{Arc, atomic::AtomicUsize},
@@ -105,6 +106,7 @@ impl Engine {
             tls: Arc::clone(tls),
             most_connections: core_settings.limits.connections,
             metrics: Arc::clone(&metrics.acceptor),
+            shed: Cell::default(),
         };
         let accepting = core_settings
             .vitals
@@ -199,7 +201,7 @@ async fn run_core(
     core: Rc<Core>,
     tls: Option<Arc<Tls>>,
     table: Subscriber<Generation>,
-    mut inbox: mpsc::UnboundedReceiver<Accepted>,
+    mut inbox: mpsc::UnboundedReceiver<Told>,
     phases: watch::Receiver<Phase>,
     endpoints: watch::Receiver<u64>,
 ) {
@@ -212,8 +214,11 @@ async fn run_core(
     spawn_vital(&core, "endpoints", forget_endpoints(Rc::clone(&core), endpoints));
     let serving = Rc::clone(&core);
     spawn_vital(&core, "inbox", async move {
-        while let Some(accepted) = inbox.recv().await {
-            begin(&serving, accepted);
+        while let Some(told) = inbox.recv().await {
+            match told {
+                Told::Take(accepted) => begin(&serving, accepted),
+                Told::Shed(count) => serving.shed(count),
+            }
         }
     });
     follow(&core, phases).await;

@@ -9,20 +9,25 @@ use crate::{
     model::listener::{Listener, Protocol},
 };
 use std::{
+    cell::Cell,
     io,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
 /// How many connections the kernel holds for us before they are accepted.
 const BACKLOG: i32 = 4096;
-/// How long accepting rests when the process has no file descriptors left.
+/// How long accepting rests on average when the process has no file descriptors left.
 const REST: Duration = Duration::from_millis(100);
+/// Idle connections are closed once no more than this part of all places is free, and as many.
+const SPARE_PART: usize = 32;
+/// How often that may happen.
+const SHED_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener whose address is bound.
 #[derive(Debug)]
@@ -88,10 +93,19 @@ pub(crate) struct Accepted {
     pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
 }
 
+/// What a core is told.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// A connection is its own now.
+    Take(Accepted),
+    /// It is to close so many connections that idle.
+    Shed(usize),
+}
+
 /// Where connections for a core go.
 #[derive(Clone, Debug)]
 pub(crate) struct CoreInbox {
-    pub(crate) sockets: mpsc::UnboundedSender<Accepted>,
+    pub(crate) sockets: mpsc::UnboundedSender<Told>,
     /// Connections that the core has, counted from the moment that they are handed over.
     pub(crate) load: Arc<AtomicUsize>,
 }
@@ -104,10 +118,11 @@ impl CoreInbox {
     /// Hands a connection over, or back when the core is gone.
     fn take(&self, accepted: Accepted) -> Result<(), Accepted> {
         self.load.fetch_add(1, Ordering::Relaxed);
-        self.sockets.send(accepted).map_err(|mpsc::error::SendError(back)| {
-            self.load.fetch_sub(1, Ordering::Relaxed);
-            back
-        })
+        let Err(mpsc::error::SendError(Told::Take(back))) = self.sockets.send(Told::Take(accepted)) else {
+            return Ok(());
+        };
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        Err(back)
     }
 }
 
@@ -118,6 +133,8 @@ pub(crate) struct Acceptor {
     pub(crate) tls: Arc<Tls>,
     pub(crate) most_connections: usize,
     pub(crate) metrics: Arc<CoreMetrics>,
+    /// When cores were last told to close idle connections.
+    pub(crate) shed: Cell<Option<Instant>>,
 }
 
 impl Acceptor {
@@ -150,6 +167,10 @@ impl Acceptor {
 
     fn hand_over(&self, stream: TcpStream, peer: SocketAddr, protocol: Protocol) {
         let open: usize = self.cores.iter().map(CoreInbox::load).sum();
+        let spare = self.most_connections / SPARE_PART;
+        if open >= self.most_connections - spare {
+            self.shed(spare.max(1));
+        }
         if open >= self.most_connections || prepare(&stream).is_err() {
             self.metrics.protect(Protection::Connections);
             return;
@@ -164,6 +185,18 @@ impl Acceptor {
         }
     }
 
+    /// Has the cores close so many connections that idle: better than to refuse one with a request.
+    fn shed(&self, count: usize) {
+        if self.shed.get().is_some_and(|last| last.elapsed() < SHED_PAUSE) {
+            return;
+        }
+        self.shed.set(Some(Instant::now()));
+        for core in &self.cores {
+            // A core that is gone has none.
+            let _ = core.sockets.send(Told::Shed(count.div_ceil(self.cores.len())));
+        }
+    }
+
     /// A core that takes no more connections has no load, and would be picked again and again.
     fn least_loaded(&self) -> Option<&CoreInbox> {
         self.cores.iter().filter(|core| !core.sockets.is_closed()).min_by_key(|core| core.load())
@@ -175,7 +208,9 @@ impl Acceptor {
         if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
             self.metrics.protect(Protection::Descriptors);
             tracing::warn!(%error, "cannot accept connections for a moment");
-            tokio::time::sleep(REST).await;
+            self.shed(self.most_connections.div_ceil(SPARE_PART));
+            // Not all listeners, and not all replicas, at the same moment.
+            tokio::time::sleep(REST.mul_f64(0.5 + fastrand::f64())).await;
         }
     }
 }
@@ -202,13 +237,14 @@ mod tests {
             tls: Arc::new(Tls::new(MinimumVersion::Tls12).unwrap()),
             most_connections: 10,
             metrics: Arc::default(),
+            shed: Cell::default(),
         };
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
         for _ in 0..3 {
             let stream = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
             let peer = stream.local_addr().unwrap();
             acceptor.hand_over(stream, peer, Protocol::Http);
-            assert_eq!(inbox.try_recv().unwrap().peer, peer);
+            assert!(matches!(inbox.try_recv().unwrap(), Told::Take(accepted) if accepted.peer == peer));
         }
         assert_eq!(cores.each_ref().map(CoreInbox::load), [0, 3]);
     }

@@ -25,6 +25,19 @@ async fn served(gateway: &Gateway) -> Wire {
 }
 
 #[tokio::test]
+async fn idle_connections_make_room_for_new_ones() {
+    let backend = Backend::echo("echo").await;
+    let flags = ["--max-connections", "64"];
+    let gateway = Gateway::start_with(Folder::with(backend.address(), ANY), &flags).await;
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        open.push(served(&gateway).await);
+    }
+    gateway.protected("idle_shed").await;
+    assert!(gateway.metric("paifang_connections").await <= 64.0);
+}
+
+#[tokio::test]
 async fn a_low_limit_on_open_files_keeps_room_for_probes_and_endpoints() {
     let backend = Backend::echo("echo").await;
     let gateway = Gateway::start_with_files(Folder::with(backend.address(), ANY), &[], 256).await;

@@ -122,7 +122,7 @@ impl Watch<'_> {
                 return Poll::Ready(());
             }
             self.note();
-            if self.must_end() {
+            if self.must_end() || self.is_surplus() {
                 self.asked_to_end = true;
                 connection.as_mut().end();
                 continue;
@@ -145,6 +145,17 @@ impl Watch<'_> {
         }
         let is_new = activity.begun() == 0 && traffic.reads() == self.before;
         !is_new || !core.clock.set_since(place.alarm(), self.began, FIRST_REQUEST)
+    }
+
+    /// Whether it makes room for others: it has had a request, and has none.
+    fn is_surplus(&self) -> bool {
+        let Watched { core, activity, .. } = self.watched;
+        let idles = matches!(self.waiting, Waiting::Idle(_)) && activity.begun() > 0 && !self.asked_to_end;
+        let surplus = idles && core.is_surplus();
+        if surplus {
+            core.metrics.protect(Protection::IdleShed);
+        }
+        surplus
     }
 
     fn note_end(&self, ended: &hyper::Result<()>) {
