@@ -34,6 +34,7 @@ pub(crate) mod upstream;
 pub(crate) mod body;
 pub(crate) mod error;
 pub(crate) mod fields;
+pub(crate) mod grpc;
 pub(crate) mod pace;
 pub(crate) mod permit;
 pub(crate) mod reply;

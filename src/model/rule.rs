@@ -21,6 +21,8 @@ pub enum ErrorStyle {
     /// `{"error":{"code","message","target"}}`.
     #[default]
     Rest,
+    /// `grpc-status` and `grpc-message`, in a head that is the whole answer.
+    Grpc,
 }
 
 /// What to do with paths that a backend could read in another way than the gateway.

@@ -1,6 +1,8 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
-use super::{activity::Busy, error::BodyError, exchange::Exchange, pace::Pace, upstream::pool::Lease};
+use super::{
+    activity::Busy, error::BodyError, exchange::Exchange, fields::clean_trailers, pace::Pace, upstream::pool::Lease,
+};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -65,6 +67,7 @@ impl Body {
     }
 
     fn send(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
+        let frame = clean_trailers(frame);
         if let Some(pace) = &mut self.pace {
             pace.sent();
         }

@@ -6,6 +6,7 @@
 use super::{
     admission::Scan,
     fields::{clean_request, connection_tokens, list},
+    grpc,
     peer::Peer,
 };
 use crate::settings::TrustedProxies;
@@ -14,7 +15,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Version,
     header::{HOST, UPGRADE},
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 /// The id of a request, in both directions and in the log.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,6 +33,8 @@ pub(crate) struct RequestContext {
     pub(crate) client: IpAddr,
     /// The client came over TLS, to us or to a trusted proxy.
     pub(crate) secure: bool,
+    /// How long the client of a call of gRPC waits for it.
+    pub(crate) deadline: Option<Duration>,
     /// Whether the request asks for another protocol.
     pub(crate) upgrade: Option<HeaderValue>,
 }
@@ -50,6 +53,7 @@ pub(crate) fn establish<B>(
     if request.version() == Version::HTTP_2 {
         name_host(request);
     }
+    let deadline = if grpc::is_call(request) { grpc::deadline(request.headers()) } else { None };
     let headers = request.headers_mut();
     let client = client_address(headers, peer, trusted);
     let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
@@ -57,7 +61,7 @@ pub(crate) fn establish<B>(
     headers.insert(X_REQUEST_ID, id.clone());
     let scheme = Scheme::of(headers, peer);
     set_forwarded(headers, peer, scheme);
-    RequestContext { client, secure: scheme.is_secure(), upgrade }
+    RequestContext { client, secure: scheme.is_secure(), deadline, upgrade }
 }
 
 /// Writes the host that HTTP/2 has in the target into its field, where everyone looks for it.

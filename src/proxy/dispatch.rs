@@ -9,6 +9,7 @@ use super::{
     error::Failure,
     exchange::Exchange,
     fields::count_hop,
+    grpc,
     handler::{self, Routed},
     installed::Installed,
     limiter::{Asked, Told},
@@ -42,11 +43,12 @@ pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<In
     exchange.identified(&id);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { rule: None, secure: peer.tls, limits: None };
+    let is_call = grpc::is_call(&request);
     let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;
-    let style = answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
+    let style = || answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
     let mut response = answered.unwrap_or_else(|failure| {
         exchange.failed(&failure);
-        reply(&failure, style)
+        reply(&failure, if is_call { ErrorStyle::Grpc } else { style() })
     });
     answer.finish(&core, version, id, &mut response);
     if is_head {

@@ -2,10 +2,12 @@
 //! latter in both directions.
 
 use super::{admission::Scan, error::Failure};
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONNECTION, CONTENT_LENGTH, MAX_FORWARDS, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
+use http_body::Frame;
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
 pub(crate) fn is_identity(name: &str) -> bool {
@@ -148,6 +150,28 @@ pub(crate) fn is_chunked(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let first = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
     first && codings.next().is_none()
+}
+
+/// Removes from trailers what may only stand in a head (RFC 9110 section 6.5.1): a receiver that
+/// merges them into the head would take it for said there.
+pub(crate) fn clean_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    if frame.is_data() {
+        return frame;
+    }
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            let wrong: Vec<HeaderName> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+            wrong.iter().for_each(|name| drop(trailers.remove(name)));
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}
+
+fn may_trail(name: &HeaderName) -> bool {
+    let aliased = name.as_str().replace('_', "-");
+    let of_head = ["authorization", "connection", "content-length", "cookie", "host", "upgrade", "x-request-id"];
+    !of_head.contains(&&*aliased) && !is_per_hop(&aliased) && !is_identity(&aliased)
 }
 
 fn belongs_to_hop(name: &HeaderName) -> bool {

@@ -51,6 +51,13 @@ impl Routed<'_> {
         };
         let (upstream, cell) = self.table.upstream(id);
         let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, &parts.headers, &parts.uri);
-        Ok(Plan { core: self.core, upstream, cell, overrides: &self.rule.overrides, hash })
+        Ok(Plan {
+            core: self.core,
+            upstream,
+            cell,
+            overrides: &self.rule.overrides,
+            hash,
+            deadline: self.context.deadline,
+        })
     }
 }

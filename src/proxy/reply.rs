@@ -2,16 +2,19 @@
 //!
 //! What is told to clients is generic: no address, no name of a backend, no text of a library.
 
-use super::{body::Body, error::Failure};
+use super::{body::Body, error::Failure, grpc};
 use crate::model::rule::ErrorStyle;
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Response, StatusCode,
     header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
 /// How long clients are asked to wait after 503, in seconds.
 const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// The status, the code word, and the text for people.
 struct Told {
@@ -29,8 +32,8 @@ pub(crate) fn reply(failure: &Failure, style: ErrorStyle) -> Response<Body> {
     let told = tell(failure);
     let mut response = match style {
         ErrorStyle::Rest => rest_entity(&told, target(failure)),
+        ErrorStyle::Grpc => grpc_head(&told),
     };
-    *response.status_mut() = told.status;
     add_headers(&mut response, failure);
     response
 }
@@ -120,7 +123,19 @@ fn rest_entity(told: &Told, target: Option<&'static str>) -> Response<Body> {
     }
     let text = serde_json::json!({ "error": error }).to_string();
     let mut response = Response::new(Body::full(Bytes::from(text)));
+    *response.status_mut() = told.status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// An answer without messages is a head that carries the status (gRPC over HTTP/2, Trailers-Only).
+fn grpc_head(told: &Told) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(grpc::MEDIA_TYPE));
+    headers.insert(GRPC_STATUS, grpc::status_of(told.status).into());
+    // None of our messages has what would have to be encoded.
+    headers.insert(GRPC_MESSAGE, HeaderValue::from_static(told.message));
     response
 }
 

@@ -4,6 +4,7 @@
 use super::{
     clock::{Alarm, Clock, length},
     error::BodyError,
+    fields::clean_trailers,
 };
 use crate::settings::Limits;
 use bytes::Bytes;
@@ -169,7 +170,7 @@ impl HttpBody for RequestBody {
         {
             return Poll::Ready(Some(Err(fate)));
         }
-        polled.map_err(|_| BodyError::ClientGone)
+        polled.map(|frame| frame.map(|frame| frame.map(clean_trailers).map_err(|_| BodyError::ClientGone)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -28,7 +28,7 @@ pub(crate) use frames::{Frames, GOAWAY, HEADERS, RST_STREAM};
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;
-pub(crate) use peer::{Peer, frames, whole};
+pub(crate) use peer::{Peer, Streamed, frames, piped, whole};
 pub(crate) use redis::Redis;
 pub(crate) use tls::{Client as TlsClient, shown};
 pub(crate) use wire::{Wire, get, request};

@@ -7,6 +7,7 @@ mod crowding;
 mod errors;
 mod explaining;
 mod forwarding;
+mod grpc;
 mod harness;
 mod health;
 mod http2;

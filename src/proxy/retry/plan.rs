@@ -6,12 +6,7 @@ use crate::{
         rule::Overrides,
         upstream::{TimeLimit, Upstream, UpstreamPolicy},
     },
-    proxy::{
-        clock::{Clock, Deadline},
-        core::Core,
-        request_body::RequestBody,
-        upstream::forward::TryTime,
-    },
+    proxy::{clock::Clock, core::Core, request_body::RequestBody, upstream::forward::TryTime},
 };
 use http::{HeaderMap, Method, Request, Uri};
 use std::{rc::Rc, time::Duration};
@@ -25,6 +20,8 @@ pub(crate) struct Plan<'r> {
     pub(crate) overrides: &'r Overrides,
     /// What the hash strategy goes by.
     pub(crate) hash: u64,
+    /// How long the client waits, if it says so.
+    pub(crate) deadline: Option<Duration>,
 }
 
 impl Plan<'_> {
@@ -48,28 +45,34 @@ impl Plan<'_> {
     pub(super) fn times(&self) -> Times {
         let TimeLimit(whole) = self.overrides.request_timeout.unwrap_or(self.policy().request_timeout);
         let TimeLimit(each) = self.overrides.try_timeout.unwrap_or(self.policy().try_timeout);
-        Times { whole: whole.map(|time| (self.core.clock.deadline(time), time)), each }
+        let clock = &self.core.clock;
+        Times {
+            whole: whole.map(|time| TryTime { until: clock.deadline(time), after_body: Some(time) }),
+            each,
+            deadline: self.deadline.map(|time| TryTime { until: clock.deadline(time), after_body: None }),
+        }
     }
 }
 
 /// How long tries may take.
 pub(super) struct Times {
-    /// When all of them must be over, and how long that was.
-    whole: Option<(Deadline, Duration)>,
+    /// When all of them must be over.
+    whole: Option<TryTime>,
     /// How long one may take.
     each: Option<Duration>,
+    /// When the client will have given up.
+    deadline: Option<TryTime>,
 }
 
 impl Times {
     /// The time of a try that begins now.
     pub(super) fn of_next(&self, clock: &Clock) -> Option<TryTime> {
-        let each = self.each.map(|time| (clock.deadline(time), time));
-        let (until, after_body) = self.whole.into_iter().chain(each).min()?;
-        Some(TryTime { until, after_body })
+        let each = self.each.map(|time| TryTime { until: clock.deadline(time), after_body: Some(time) });
+        self.whole.into_iter().chain(each).chain(self.deadline).min_by_key(|time| time.until)
     }
 
     pub(super) fn are_over(&self, clock: &Clock) -> bool {
-        self.whole.is_some_and(|(deadline, _)| clock.is_past(deadline))
+        self.whole.iter().chain(&self.deadline).any(|time| clock.is_past(time.until))
     }
 }
 

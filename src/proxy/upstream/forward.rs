@@ -20,7 +20,7 @@ use std::{pin::Pin, rc::Rc, time::Duration};
 pub(crate) struct TryTime {
     pub(crate) until: Deadline,
     /// While the client still sends, so long after its last byte.
-    pub(crate) after_body: Duration,
+    pub(crate) after_body: Option<Duration>,
 }
 
 /// A try that brought no response head.
@@ -64,7 +64,7 @@ async fn within<F: Future>(
     clock.set_until(&alarm, time.until);
     let output = loop {
         let raced = race(clock, &alarm, future.as_mut()).await;
-        let later = body.map(|body| Clock::deadline_from(body.moved(), time.after_body));
+        let later = body.zip(time.after_body).map(|(body, after)| Clock::deadline_from(body.moved(), after));
         match later.filter(|later| raced.is_err() && !clock.is_past(*later)) {
             Some(later) => clock.set_until(&alarm, later),
             None => break raced,

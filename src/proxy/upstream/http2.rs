@@ -23,7 +23,7 @@ use waking::{Sleeper, Waking};
 /// Requests at a time over one connection, where the endpoint allows more.
 const MOST_STREAMS: usize = 100;
 /// What an endpoint may send on a stream before its client has taken any of it.
-const STREAM_WINDOW: u32 = 64 * 1024;
+const STREAM_WINDOW: u32 = 256 * 1024;
 /// As many windows of streams.
 const CONNECTION_WINDOW: u32 = 100 * STREAM_WINDOW;
 /// The largest head of a response, as HTTP/2 counts it.

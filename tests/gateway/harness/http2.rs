@@ -1,6 +1,6 @@
 //! An HTTP/2 client over any stream.
 
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{
     HeaderMap, Request, Response,
     body::{Bytes, Incoming},
@@ -9,11 +9,11 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{DEADLINE, eventually, within};
+use super::{DEADLINE, Streamed, eventually, within};
 
 /// One connection; a clone shares it.
 #[derive(Clone, Debug)]
-pub(crate) struct Http2(SendRequest<Full<Bytes>>);
+pub(crate) struct Http2(SendRequest<Streamed>);
 
 /// An answer, read to its end.
 #[derive(Debug)]
@@ -42,10 +42,14 @@ impl Http2 {
 
     /// Sends a request and reads the answer, or says why there is none.
     pub(crate) async fn try_ask(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
-        let response: Response<Incoming> = within("answer", self.0.send_request(request)).await?;
-        let (head, body) = response.into_parts();
+        let (head, body) = self.open(request.map(UnsyncBoxBody::new)).await?.into_parts();
         let body = within("body", body.collect()).await?.to_bytes();
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    /// Sends a request whose body may still come, and waits for the head of the answer.
+    pub(crate) async fn open(&mut self, request: Request<Streamed>) -> hyper::Result<Response<Incoming>> {
+        within("answer", self.0.send_request(request)).await
     }
 
     /// Waits for the server to end the connection.

@@ -21,6 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     task::JoinSet,
 };
 
@@ -30,6 +31,13 @@ pub(crate) type Streamed = UnsyncBoxBody<Bytes, Infallible>;
 /// A body of these frames.
 pub(crate) fn frames(frames: Vec<Frame<Bytes>>) -> Streamed {
     UnsyncBoxBody::new(StreamBody::new(futures_util::stream::iter(frames).map(Ok)))
+}
+
+/// A body of frames that are still to come. Dropping the sender ends it.
+pub(crate) fn piped() -> (mpsc::Sender<Frame<Bytes>>, Streamed) {
+    let (sender, mut receiver) = mpsc::channel(1);
+    let stream = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)).map(Ok);
+    (sender, UnsyncBoxBody::new(StreamBody::new(stream)))
 }
 
 /// A whole body.
@@ -125,6 +133,8 @@ where
     F: Future<Output = Response<Streamed>> + Send + 'static,
 {
     async fn stream(self, stream: TcpStream) {
+        // Else the last piece of a window waits for the kernel to confirm the ones before.
+        let _ = stream.set_nodelay(true);
         let mut start = [0; 3];
         let is_http2 = matches!(stream.peek(&mut start).await, Ok(3)) && start == *b"PRI";
         self.speak(stream, is_http2).await;
