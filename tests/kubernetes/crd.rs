@@ -38,13 +38,17 @@ async fn every_rule_takes_the_good_and_refuses_the_bad() {
 }
 
 /// The field that the refusal names, a good spec, a bad one, and words of the refusal.
-fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
+type Case = (&'static str, Value, Value, &'static str);
+
+fn rule_cases() -> Vec<Case> {
+    [route_cases(), path_cases(), traffic_cases(), health_cases()].concat()
+}
+
+/// What a route is made of.
+fn route_cases() -> Vec<Case> {
     let rules = || json!([rule(json!({}))]);
     let policy = || json!({"service": "a"});
-    let path = |type_: &str, value: &str| one(json!({"matches": [{"path": {"type": type_, "value": value}}]}));
     let twice = |second: &str| json!({"rules": [rule(json!({"name": "a"})), rule(json!({"name": second}))]});
-    let check = |check: Value| json!({"policyFor": policy(), "healthCheck": check});
-    let value = "spec.rules[0].matches[0].path.value";
     vec![
         ("spec", json!({"rules": rules()}), json!({"rules": rules(), "policyFor": policy()}), "set exactly one of"),
         ("spec", json!({"policyFor": policy()}), json!({}), "set exactly one of rules"),
@@ -74,6 +78,42 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             "tls.secretNamespace needs tls.secretName",
         ),
         (
+            "spec.rules[0].backends",
+            json!({"rules": rules()}),
+            json!({"rules": [{"name": "a"}]}),
+            "backends must name at least one Service",
+        ),
+        (
+            "spec.rules[0].handler.type",
+            one(json!({"handler": {"type": "Web"}})),
+            one(json!({"handler": {"type": "Rpc"}})),
+            "handler.type is not available in this version: use Http or Web",
+        ),
+    ]
+}
+
+/// Paths.
+fn path_cases() -> Vec<Case> {
+    let path = |type_: &str, value: &str| one(json!({"matches": [{"path": {"type": type_, "value": value}}]}));
+    let value = "spec.rules[0].matches[0].path.value";
+    vec![
+        (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
+        (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),
+        (value, path("Exact", "/a%3Fb"), path("Exact", "/a?b"), "path.value must not contain a query"),
+        (value, path("Exact", "/a.b"), path("Exact", "/a;b"), "path.value must not contain a query"),
+        (value, path("Exact", "/a|b"), path("Exact", "/a\\b"), "path.value must not contain a query"),
+        (value, path("Exact", "/a/...b"), path("Exact", "/a/../b"), "path.value must not contain dot segments"),
+        (value, path("Template", "/a/{id}"), path("Exact", "/a/{id}"), "set path.type to Template"),
+        (value, path("RegularExpression", "[a-z]*"), path("PathPrefix", "/*"), "set path.type to Template"),
+    ]
+}
+
+/// Balancing and limits.
+fn traffic_cases() -> Vec<Case> {
+    let rules = || json!([rule(json!({}))]);
+    let policy = || json!({"service": "a"});
+    vec![
+        (
             "spec.balancing.hashOn",
             json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {}}}),
             json!({"policyFor": policy(), "balancing": {"hashOn": {}}}),
@@ -85,6 +125,32 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie"}}}),
             "balancing.hashOn.name belongs to the types Header, Cookie and QueryParam",
         ),
+        (
+            "spec.limiter.requests",
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 1}, {"rate": 1}]}}),
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 2, "name": "a"}]}}),
+            "limiter.requests: two limits have the same name",
+        ),
+        (
+            "spec.limiter.requests",
+            json!({"policyFor": policy(), "limiter": {"endpoint": {"rate": 1, "peak": 1}}}),
+            json!({"policyFor": policy(), "limiter": {"requests": [{"rate": 1}]}}),
+            "limiter.requests belongs to a route with rules, not to policyFor",
+        ),
+        (
+            "spec.limiter.requests[0].key.name",
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header", "name": "a"}}]}}),
+            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header"}}]}}),
+            "limiter.requests: key.name belongs to the types Header and PathCapture, and they need it",
+        ),
+    ]
+}
+
+/// What tells whether endpoints are well.
+fn health_cases() -> Vec<Case> {
+    let policy = || json!({"service": "a"});
+    let check = |check: Value| json!({"policyFor": policy(), "healthCheck": check});
+    vec![
         (
             "spec.outlierEjection.ejectionTime",
             json!({"policyFor": policy(), "outlierEjection": {"ejectionTime": "100ms"}}),
@@ -120,44 +186,6 @@ fn rule_cases() -> Vec<(&'static str, Value, Value, &'static str)> {
             check(json!({"timeout": "1ms"})),
             check(json!({"timeout": "0s"})),
             "healthCheck.timeout must not be 0",
-        ),
-        (
-            "spec.limiter.requests",
-            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 1}, {"rate": 1}]}}),
-            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "name": "a"}, {"rate": 2, "name": "a"}]}}),
-            "limiter.requests: two limits have the same name",
-        ),
-        (
-            "spec.limiter.requests",
-            json!({"policyFor": policy(), "limiter": {"endpoint": {"rate": 1, "peak": 1}}}),
-            json!({"policyFor": policy(), "limiter": {"requests": [{"rate": 1}]}}),
-            "limiter.requests belongs to a route with rules, not to policyFor",
-        ),
-        (
-            "spec.limiter.requests[0].key.name",
-            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header", "name": "a"}}]}}),
-            json!({"rules": rules(), "limiter": {"requests": [{"rate": 1, "key": {"type": "Header"}}]}}),
-            "limiter.requests: key.name belongs to the types Header and PathCapture, and they need it",
-        ),
-        (value, path("Exact", "/a"), path("Exact", "a"), "path.value must start with a slash"),
-        (value, path("PathPrefix", "/a/"), path("PathPrefix", "/a//b"), "path.value must not contain empty segments"),
-        (value, path("Exact", "/a%3Fb"), path("Exact", "/a?b"), "path.value must not contain a query"),
-        (value, path("Exact", "/a.b"), path("Exact", "/a;b"), "path.value must not contain a query"),
-        (value, path("Exact", "/a|b"), path("Exact", "/a\\b"), "path.value must not contain a query"),
-        (value, path("Exact", "/a/...b"), path("Exact", "/a/../b"), "path.value must not contain dot segments"),
-        (value, path("Template", "/a/{id}"), path("Exact", "/a/{id}"), "set path.type to Template"),
-        (value, path("RegularExpression", "[a-z]*"), path("PathPrefix", "/*"), "set path.type to Template"),
-        (
-            "spec.rules[0].backends",
-            json!({"rules": rules()}),
-            json!({"rules": [{"name": "a"}]}),
-            "backends must name at least one Service",
-        ),
-        (
-            "spec.rules[0].handler.type",
-            one(json!({"handler": {"type": "Web"}})),
-            one(json!({"handler": {"type": "Rpc"}})),
-            "handler.type is not available in this version: use Http or Web",
         ),
     ]
 }
