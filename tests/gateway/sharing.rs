@@ -14,16 +14,18 @@ fn limited(limits: &str) -> String {
     format!("{{limiter: {{requests: [{limits}]}}, rules: [{{backends: [{{service: echo}}]}}]}}")
 }
 
-/// A replica whose cores are connected.
-async fn replica(backend: &Backend, url: &str, limits: &str) -> Gateway {
-    let gateway = Gateway::start_with(Folder::with(backend.address(), &limited(limits)), &["--redis", url]).await;
+/// A replica whose cores are connected, with more flags.
+async fn replica(backend: &Backend, url: &str, limits: &str, flags: &[&str]) -> Gateway {
+    let flags = [&["--redis", url], flags].concat();
+    let gateway = Gateway::start_with(Folder::with(backend.address(), &limited(limits)), &flags).await;
     connected(&gateway).await;
     gateway
 }
 
+/// Three replicas that count every request, however busy the machine is.
 async fn replicas(backend: &Backend, redis: &Redis, limits: &str) -> Vec<Gateway> {
     let url = redis.url();
-    join_all((0..3).map(|_| replica(backend, &url, limits))).await
+    join_all((0..3).map(|_| replica(backend, &url, limits, &["--redis-timeout", "1s"]))).await
 }
 
 async fn connected(gateway: &Gateway) {
@@ -135,7 +137,7 @@ async fn without_redis_requests_pass_at_once_and_with_it_the_limit_holds_again()
 #[ignore = "needs a Redis: make test TIERS=redis"]
 async fn a_redis_that_hangs_costs_one_wait_for_each_core() {
     let (backend, redis) = (Backend::echo("echo").await, Redis::start(&[]).await);
-    let gateway = replica(&backend, &redis.url(), "{rate: 1, per: Day, scope: Cluster}").await;
+    let gateway = replica(&backend, &redis.url(), "{rate: 1, per: Day, scope: Cluster}", &[]).await;
     assert_eq!(gateway.get("/").await.status, 200);
     redis.signal("STOP");
     let began = Instant::now();
@@ -153,7 +155,8 @@ async fn a_redis_that_hangs_costs_one_wait_for_each_core() {
 #[ignore = "needs a Redis: make test TIERS=redis"]
 async fn a_redis_that_forgets_the_script_is_told_again() {
     let (backend, redis) = (Backend::echo("echo").await, Redis::start(&[]).await);
-    let gateway = replica(&backend, &redis.url(), "{rate: 10, per: Day, scope: Cluster}").await;
+    let gateway =
+        replica(&backend, &redis.url(), "{rate: 10, per: Day, scope: Cluster}", &["--redis-timeout", "1s"]).await;
     assert_eq!(timed(&gateway, 4).await.0, 4);
     assert!(redis.ask("SCRIPT FLUSH").await.starts_with("+OK"));
     assert_eq!((timed(&gateway, 20).await.0, gateway.metric(ERRORS).await), (6, 0.0));
@@ -165,7 +168,7 @@ async fn shared_and_own_limits_count_for_all_or_none_and_are_told_together() {
     let (backend, redis) = (Backend::echo("echo").await, Redis::start(&[]).await);
     let limits = "{name: own, rate: 10, per: Day}, {name: both, rate: 4, per: Day, scope: Cluster}, \
                   {name: key, rate: 2, per: Day, scope: Cluster, key: {type: Header, name: X-Key}}";
-    let gateway = replica(&backend, &redis.url(), limits).await;
+    let gateway = replica(&backend, &redis.url(), limits, &["--redis-timeout", "1s"]).await;
     let ask = |key: &str| gateway.ask(request("GET /", &["Host: a.example", &format!("X-Key: {key}")], ""));
     let first = ask("hush").await;
     assert_eq!(first.field("ratelimit"), Some("\"own\";r=9;t=8640, \"both\";r=3;t=21600, \"key\";r=1;t=43200"));

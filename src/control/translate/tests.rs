@@ -349,3 +349,19 @@ fn the_port_of_a_service_says_what_is_spoken() {
     let warning = ("spec.rules[0].backends[0].port".to_owned(), Reason::UnsupportedProtocol);
     assert_eq!(spoken("example.com/new"), (Protocol::Http1, vec![warning]));
 }
+
+#[test]
+fn a_shared_limit_without_a_store_is_counted_by_each_replica_and_warned_of() {
+    let mut cache = cache(SERVICE);
+    let limits = "limiter: {requests: [{rate: 1}, {rate: 1, scope: Cluster}]}, rules: [{backends: [{service: web}]}]";
+    upsert(&mut cache, &route("a", 1, limits));
+    let shared = |translation: &Translation| translation.snapshot.rules[0].limits.as_ref().unwrap().are_shared();
+    let with_store = run(&cache);
+    assert!(shared(&with_store) && with_store.diagnostics.is_empty(), "{:?}", with_store.diagnostics);
+    let alone = translate(&cache, &Context { counts_alone: true, ..Context::default() });
+    assert!(!shared(&alone));
+    let [warning] = &alone.diagnostics[..] else { panic!("{:?}", alone.diagnostics) };
+    assert_eq!(warning.field, "spec.limiter.requests[1].scope");
+    assert!(warning.message.contains("set --redis"), "{}", warning.message);
+    assert_eq!(condition(&report(&alone, "a"), ConditionType::Accepted), (true, Reason::Accepted));
+}
