@@ -14,7 +14,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 pub(super) fn compile<'p>(
     asked: &[resource::RequestLimit],
     route: &ObjectMeta,
-    paths: impl Iterator<Item = &'p PathPattern> + Clone,
+    paths: &(impl Iterator<Item = &'p PathPattern> + Clone),
     findings: &mut Vec<Finding>,
 ) -> Option<Arc<RequestLimits>> {
     let (mut limits, mut policy) = (Vec::new(), String::new());
@@ -99,7 +99,7 @@ mod tests {
         let meta =
             ObjectMeta { namespace: Some("shop".to_owned()), name: Some("cart".to_owned()), ..ObjectMeta::default() };
         let mut findings = Vec::new();
-        let limits = compile(&asked, &meta, std::iter::empty(), &mut findings);
+        let limits = compile(&asked, &meta, &std::iter::empty(), &mut findings);
         (limits, findings)
     }
 

@@ -66,7 +66,7 @@ impl Compile for GatewayRoute {
         let overrides = policy::overrides(&settings);
         let asked = self.spec.limiter.as_ref().and_then(|limiter| limiter.requests.as_deref()).unwrap_or_default();
         let paths = rules.iter().flat_map(|rule| rule.matches.iter().map(|(path, _)| path));
-        let limits = limits::compile(asked, &self.metadata, paths, &mut findings);
+        let limits = limits::compile(asked, &self.metadata, &paths, &mut findings);
         CompiledRoute { hosts, rules, hsts, settings, overrides, limits, findings }
     }
 
