@@ -211,7 +211,7 @@ fn start_engine(
         TlsVersion::Tls12 => MinimumVersion::Tls12,
         TlsVersion::Tls13 => MinimumVersion::Tls13,
     };
-    let tls = Arc::new(Tls::new(minimum).map_err(text)?);
+    let tls = Arc::new(Tls::new(minimum, serving.process.strict_sni).map_err(text)?);
     let (tables, subscribers, installed) = swap::channel::<Generation>(serving.cores());
     let (published, newest) = watch::channel::<Option<Published>>(None);
     let (endpoint_epoch, endpoint_changes) = watch::channel(0);

@@ -42,6 +42,10 @@ pub struct ProcessArgs {
     /// The oldest TLS version that clients may speak.
     #[arg(long, env = "PAIFANG_TLS_MIN_VERSION", value_enum, default_value_t)]
     pub tls_min_version: TlsVersion,
+    /// Whether a request over TLS must be for the host that the handshake was about (SNI), or for
+    /// one with the same certificate (421).
+    #[arg(long, env = "PAIFANG_STRICT_SNI", value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub strict_sni: bool,
     /// The certificate that is served where no name matches, as a Secret.
     #[arg(long, env = "PAIFANG_DEFAULT_CERTIFICATE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
     pub default_certificate: Option<(String, String)>,

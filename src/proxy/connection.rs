@@ -8,7 +8,7 @@ use super::{
     dispatch::dispatch,
     error::Failure,
     pace::Pace,
-    peer::Peer,
+    peer::{Peer, Secured, Session},
     reply::reply,
 };
 use crate::{
@@ -20,7 +20,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -39,24 +39,27 @@ use streams::Streams;
 use watch::{Watched, drive};
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(
-    core: Rc<Core>,
-    stream: TcpStream,
-    address: SocketAddr,
-    config: Option<Arc<rustls::ServerConfig>>,
-) {
+pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, address: SocketAddr, tls: Option<Secured>) {
     let place = core.register(true);
-    let peer = Rc::new(Peer::new(address, config.is_some(), &core.settings.trusted));
+    let peer = Peer::new(address, tls.is_some(), &core.settings.trusted);
     let traffic = Traffic::default();
-    let stream = Counted::new(Socket::new(stream, traffic.clone(), config.is_none()), traffic.clone());
-    let Some(config) = config else { return http1(&core, &place, peer, stream, &traffic).await };
+    let stream = Counted::new(Socket::new(stream, traffic.clone(), tls.is_none()), traffic.clone());
+    let Some(Secured { config, names }) = tls else {
+        return http1(&core, &place, Rc::new(peer), stream, &traffic).await;
+    };
     let accepting = TlsAcceptor::from(config).accept(stream);
     core.clock.set(place.alarm(), core.limits().handshake_timeout);
     match race(&core.clock, place.alarm(), accepting).await {
-        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            http2(&core, &place, peer, stream, &traffic).await;
+        Ok(Ok(stream)) => {
+            let session = stream.get_ref().1;
+            let is_http2 = session.alpn_protocol() == Some(b"h2");
+            let peer = peer.with_session(names.map(|names| Session::new(session.server_name(), names)));
+            if is_http2 {
+                http2(&core, &place, Rc::new(peer), stream, &traffic).await;
+            } else {
+                http1(&core, &place, Rc::new(peer), stream, &traffic).await;
+            }
         }
-        Ok(Ok(stream)) => http1(&core, &place, peer, stream, &traffic).await,
         // rustls has told the client with an alert.
         Ok(Err(error)) => {
             core.metrics.failed_handshake(handshake::failure(&error));

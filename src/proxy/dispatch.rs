@@ -153,6 +153,10 @@ fn find<'t>(
     let scan = admission::admit(request, core.limits(), peer.trusted)
         .inspect_err(|_| core.metrics.protect(Protection::Admission))?;
     let host = admission::host(request).inspect_err(|_| core.metrics.protect(Protection::Admission))?;
+    if peer.is_misdirected(&host) {
+        core.metrics.protect(Protection::Admission);
+        return Err(Failure::Misdirected);
+    }
     let normalised = normalise(request.uri().path());
     let view = RequestView {
         host: &host,

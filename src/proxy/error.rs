@@ -21,6 +21,8 @@ pub(crate) enum Failure {
     BodyStalled,
     /// The client went away, or broke off its body.
     BodyBroken,
+    /// The connection is for another host.
+    Misdirected,
     /// A tunnel was asked for.
     ConnectRefused,
     /// There are no rules yet: the sources have not told all that they have.
@@ -69,6 +71,7 @@ impl Failure {
             Self::BodyTooLarge => "body_too_large",
             Self::BodyStalled => "body_stalled",
             Self::BodyBroken => "body_broken",
+            Self::Misdirected => "misdirected",
             Self::ConnectRefused => "connect_refused",
             Self::NotStarted => "not_started",
             Self::NoRoute => "no_route",

@@ -3,7 +3,7 @@
 //! All listeners share one thread. A socket that the kernel spreads over cores by itself
 //! (`SO_REUSEPORT`) would leave some cores idle while others are busy.
 
-use super::tls::Tls;
+use super::{peer::Secured, tls::Tls};
 use crate::{
     metrics::{CoreMetrics, Protection},
     model::listener::{Listener, Protocol},
@@ -90,7 +90,7 @@ fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Secured>,
 }
 
 /// What a core is told.
@@ -175,7 +175,7 @@ impl Acceptor {
             self.metrics.protect(Protection::Connections);
             return;
         }
-        let tls = (protocol == Protocol::Https).then(|| self.tls.config());
+        let tls = (protocol == Protocol::Https).then(|| self.tls.secured());
         let mut accepted = Accepted { stream, peer, tls };
         while let Some(core) = self.least_loaded() {
             match core.take(accepted) {
@@ -234,7 +234,7 @@ mod tests {
         let cores = [gone, sockets].map(|sockets| CoreInbox { sockets, load: Arc::default() });
         let acceptor = Acceptor {
             cores: cores.to_vec(),
-            tls: Arc::new(Tls::new(MinimumVersion::Tls12).unwrap()),
+            tls: Arc::new(Tls::new(MinimumVersion::Tls12, true).unwrap()),
             most_connections: 10,
             metrics: Arc::default(),
             shed: Cell::default(),

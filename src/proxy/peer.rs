@@ -2,7 +2,8 @@
 
 use crate::settings::TrustedProxies;
 use http::HeaderValue;
-use std::net::SocketAddr;
+use rustls::ServerConfig;
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 /// Who is at the other end of a connection.
 #[derive(Debug)]
@@ -14,12 +15,59 @@ pub(crate) struct Peer {
     pub(crate) tls: bool,
     /// Its forwarded headers are believed.
     pub(crate) trusted: bool,
+    session: Option<Session>,
+}
+
+/// What a connection over TLS is served with.
+#[derive(Clone, Debug)]
+pub(crate) struct Secured {
+    pub(crate) config: Arc<ServerConfig>,
+    /// Which names belong together, where that matters.
+    pub(crate) names: Option<Arc<dyn Names>>,
+}
+
+/// Which names belong together: they are served with one certificate.
+pub(crate) trait Names: fmt::Debug + Send + Sync {
+    /// Whether a client that asked for the one name may be answered for the other.
+    fn share(&self, asked: Option<&str>, host: &str) -> bool;
+}
+
+/// What the TLS handshake of a connection was about.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The name that the client asked for (SNI), in lower case.
+    asked: Option<Box<str>>,
+    names: Arc<dyn Names>,
+}
+
+impl Session {
+    pub(crate) fn new(asked: Option<&str>, names: Arc<dyn Names>) -> Self {
+        Self { asked: asked.map(|name| name.to_ascii_lowercase().into()), names }
+    }
 }
 
 impl Peer {
     pub(crate) fn new(address: SocketAddr, tls: bool, trusted: &TrustedProxies) -> Self {
         let ip = address.ip().to_canonical();
         let address_value = HeaderValue::from_str(&ip.to_string()).expect("an address must be a field value");
-        Self { address: SocketAddr::new(ip, address.port()), address_value, tls, trusted: trusted.contains(ip) }
+        Self {
+            address: SocketAddr::new(ip, address.port()),
+            address_value,
+            tls,
+            trusted: trusted.contains(ip),
+            session: None,
+        }
+    }
+
+    /// Once its handshake is over.
+    pub(crate) fn with_session(self, session: Option<Session>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// Whether a request for this host has no business on its connection: the handshake was about
+    /// another one, with a certificate of its own. A trusted proxy asks for whom it likes.
+    pub(crate) fn is_misdirected(&self, host: &str) -> bool {
+        let Some(Session { asked, names }) = self.session.as_ref().filter(|_| !self.trusted) else { return false };
+        !host.is_empty() && asked.as_deref() != Some(host) && !names.share(asked.as_deref(), host)
     }
 }

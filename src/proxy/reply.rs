@@ -27,6 +27,10 @@ const fn told(status: StatusCode, code: &'static str, message: &'static str) -> 
     Told { status, code, message }
 }
 
+const fn unavailable(message: &'static str) -> Told {
+    told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
+}
+
 /// The answer to a request that failed, in the style of its route.
 pub(crate) fn reply(failure: &Failure, style: ErrorStyle) -> Response<Body> {
     let told = tell(failure);
@@ -63,12 +67,15 @@ fn tell(failure: &Failure) -> Told {
             told(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The request body did not arrive in time.")
         }
         Failure::BodyBroken => told(StatusCode::BAD_REQUEST, "BodyBroken", "The request body broke off."),
+        Failure::Misdirected => told(
+            StatusCode::MISDIRECTED_REQUEST,
+            "MisdirectedRequest",
+            "This connection was opened for another host: use one of its own.",
+        ),
         Failure::ConnectRefused => {
             told(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "This gateway does not open tunnels (CONNECT).")
         }
-        Failure::NotStarted => {
-            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "This gateway does not know its routes yet.")
-        }
+        Failure::NotStarted => unavailable("This gateway does not know its routes yet."),
         Failure::NoRoute => told(StatusCode::NOT_FOUND, "NotFound", "No route takes this request."),
         Failure::MethodNotAllowed(_) => {
             told(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "No route takes this method for this path.")
@@ -77,23 +84,13 @@ fn tell(failure: &Failure) -> Told {
         Failure::Misconfigured => {
             told(StatusCode::INTERNAL_SERVER_ERROR, "Misconfigured", "The route cannot be served as it is configured.")
         }
-        Failure::NoEndpoint => {
-            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "No endpoint of the service is ready.")
-        }
-        Failure::BreakersOpen => {
-            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "The service has a rest after failures.")
-        }
-        Failure::Unhealthy => {
-            told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "No endpoint of the service is healthy.")
-        }
+        Failure::NoEndpoint => unavailable("No endpoint of the service is ready."),
+        Failure::BreakersOpen => unavailable("The service has a rest after failures."),
+        Failure::Unhealthy => unavailable("No endpoint of the service is healthy."),
         Failure::Limited(_) => {
             told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
         }
-        Failure::NoDescriptors => told(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ServiceUnavailable",
-            "This gateway has no room for more connections.",
-        ),
+        Failure::NoDescriptors => unavailable("This gateway has no room for more connections."),
         Failure::ConnectFailed | Failure::UpstreamBroken => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
         }

@@ -5,6 +5,7 @@
 
 mod tickets;
 
+use super::peer::{Names, Secured};
 use crate::model::snapshot::Snapshot;
 use arc_swap::ArcSwap;
 use rustls::{
@@ -88,11 +89,23 @@ pub struct Tls {
     certificates: Arc<Certificates>,
     tickets: Arc<Tickets>,
     config: Arc<ServerConfig>,
+    /// Whether requests must be for the host that the handshake was about.
+    strict: bool,
 }
 
 /// The cell that handshakes read.
 #[derive(Debug, Default)]
 struct Certificates(ArcSwap<Table>);
+
+impl Names for Certificates {
+    fn share(&self, asked: Option<&str>, host: &str) -> bool {
+        let table = self.0.load();
+        match (table.find(asked), table.find(Some(host))) {
+            (Some(one), Some(other)) => Arc::ptr_eq(&one, &other) || one.cert == other.cert,
+            _ => false,
+        }
+    }
+}
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
@@ -102,11 +115,12 @@ impl ResolvesServerCert for Certificates {
 }
 
 impl Tls {
-    /// A configuration without certificates yet.
+    /// A configuration without certificates yet. `strict`: requests must be for the host that the
+    /// handshake was about, or for one with the same certificate.
     ///
     /// # Errors
     /// When the cryptographic provider lacks what TLS needs.
-    pub fn new(minimum: MinimumVersion) -> Result<Self, rustls::Error> {
+    pub fn new(minimum: MinimumVersion, strict: bool) -> Result<Self, rustls::Error> {
         let certificates = Arc::<Certificates>::default();
         let tickets = Arc::new(Tickets::random()?);
         let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -117,13 +131,13 @@ impl Tls {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.ticketer = Arc::<Tickets>::clone(&tickets);
-        Ok(Self { certificates, tickets, config: Arc::new(config) })
+        Ok(Self { certificates, tickets, config: Arc::new(config), strict })
     }
 
-    /// The configuration for a handshake.
-    #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config)
+    /// What a new connection is served with.
+    pub(crate) fn secured(&self) -> Secured {
+        let names = self.strict.then(|| Arc::<Certificates>::clone(&self.certificates) as Arc<dyn Names>);
+        Secured { config: Arc::clone(&self.config), names }
     }
 
     /// Puts the certificates and ticket keys of a snapshot in use, for handshakes from now on.

@@ -136,6 +136,64 @@ async fn versions_below_the_minimum_are_refused() {
     old.try_open(strict.address("https"), "a.example").await.expect_err("TLS 1.2 must be refused");
 }
 
+/// A gateway for three hosts: two share a certificate, and one has its own.
+async fn three_hosts(authority: &Authority, backend: &Backend, flags: &[&str]) -> Gateway {
+    let folder = Folder::new();
+    folder.service("echo", &[backend.address()]);
+    for (name, host, secret) in
+        [("a", "a.example", "a"), ("also", "also-a.example", "a"), ("b", "b.example", "b"), ("w", "'*.w.example'", "w")]
+    {
+        let rules = "rules: [{backends: [{service: echo}]}]";
+        folder.route(name, &format!("{{hostnames: [{host}], tls: {{secretName: {secret}}}, {rules}}}"));
+    }
+    folder.secret("a", &authority.issue(&["a.example", "also-a.example"]));
+    folder.secret("b", &authority.issue(&["b.example"]));
+    folder.secret("w", &authority.issue(&["*.w.example"]));
+    Gateway::start_with(folder, flags).await
+}
+
+#[tokio::test]
+async fn a_connection_is_for_the_hosts_of_its_certificate() {
+    let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
+    let gateway = three_hosts(&authority, &backend, &[]).await;
+    let client = TlsClient::new(&authority, &["http/1.1"]);
+    for (asked, host, status) in [
+        ("a.example", "a.example", 200),
+        ("a.example", "A.example:8443", 200),
+        ("a.example", "also-a.example", 200),
+        ("a.example", "b.example", 421),
+        ("b.example", "a.example", 421),
+        ("a.example", "unknown.example", 421),
+        ("one.w.example", "two.w.example", 200),
+        ("one.w.example", "a.example", 421),
+    ] {
+        let mut wire = Wire::over(client.open(gateway.address("https"), asked).await);
+        assert_eq!(wire.ask(get(host, "/misdirected")).await.status, status, "{host} over {asked}");
+        assert_eq!(wire.ask(get(asked, "/")).await.status, 200, "the connection goes on");
+    }
+    assert_eq!(gateway.logged("/misdirected").await["reason"], "misdirected");
+    // A new certificate for the same name changes nothing for open connections.
+    let mut wire = Wire::over(client.open(gateway.address("https"), "a.example").await);
+    gateway.folder.secret("a", &authority.issue(&["a.example", "also-a.example"]));
+    let old = shown(&client.open(gateway.address("https"), "a.example").await);
+    eventually(DEADLINE, "the new certificate is shown", || async {
+        let now = shown(&client.open(gateway.address("https"), "a.example").await);
+        if now == old { Err("not yet") } else { Ok(()) }
+    })
+    .await;
+    assert_eq!(wire.ask(get("also-a.example", "/")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_connection_may_be_for_any_host_where_nobody_minds() {
+    let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
+    for flags in [["--strict-sni", "false"], ["--trusted-proxies", "127.0.0.0/8"]] {
+        let gateway = three_hosts(&authority, &backend, &flags).await;
+        let stream = TlsClient::new(&authority, &[]).open(gateway.address("https"), "a.example").await;
+        assert_eq!(Wire::over(stream).ask(get("b.example", "/")).await.status, 200, "{flags:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_protocol_is_agreed_by_alpn() {
     let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);

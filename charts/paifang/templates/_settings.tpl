@@ -53,6 +53,7 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- end }}
 - --tls-namespaces={{ include "paifang.tlsNamespaces" . }}
 - --tls-min-version={{ .Values.tls.minVersion }}
+- --strict-sni={{ .Values.tls.strictSni }}
 {{- with .Values.tls.defaultCertificate }}
 - --default-certificate={{ include "paifang.secretRef" (list $ .) }}
 {{- end }}

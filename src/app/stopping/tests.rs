@@ -55,7 +55,7 @@ async fn process() -> Process {
     };
     let listener = Listener { name: "http".into(), address: ([127, 0, 0, 1], 0).into(), protocol: Protocol::Http };
     let listener = bind(listener).unwrap();
-    let tls = Arc::new(Tls::new(MinimumVersion::Tls12).unwrap());
+    let tls = Arc::new(Tls::new(MinimumVersion::Tls12, true).unwrap());
     let engine = Engine::start(settings, &metrics, &tls, vec![listener], cores, &endpoints).unwrap();
     Process { engine, source, readiness, losses, tables, vitals, _ends: (changed, epoch, folder) }
 }
