@@ -21,7 +21,8 @@ const CONNECT: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// How often a connection is looked after.
+/// How often a connection is looked after, and how long that may take: nobody waits for it, and a
+/// busy machine must not lose a connection that works.
 const LOOK: Duration = Duration::from_secs(1);
 /// A connection that lasted so long was no passing success.
 const LASTING: Duration = Duration::from_secs(10);
@@ -105,10 +106,10 @@ impl Store {
         self.connection.replace(Some(connection.clone()));
         self.settings.state.is_up();
         while timeout(LOOK, self.lost.notified()).await.is_err() {
-            match timeout(self.settings.timeout, redis::cmd("PING").exec_async(&mut connection)).await {
+            match timeout(LOOK, redis::cmd("PING").exec_async(&mut connection)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => drop(self.lose(number, &error)),
-                Err(_) => drop(self.lose(number, &format_args!("no answer within {:?}", self.settings.timeout))),
+                Err(_) => drop(self.lose(number, &format_args!("no answer within {LOOK:?}"))),
             }
         }
     }
