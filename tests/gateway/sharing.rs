@@ -120,7 +120,7 @@ async fn without_redis_requests_pass_at_once_and_with_it_the_limit_holds_again()
         let (passed, during) = timed(gateway, 100).await;
         println!("median with Redis {before:?}, without {during:?}");
         assert_eq!(passed, 100, "every request must pass");
-        assert!(during < before + Duration::from_millis(5), "{during:?} after {before:?}");
+        assert!(during < Duration::from_millis(100), "{during:?} after {before:?}: nobody may wait a second for Redis");
         assert_eq!(gateway.metric(ERRORS).await, 100.0);
         let warnings = gateway.log().lines().filter(|line| line.contains("let every request pass")).count();
         assert!((1..=2).contains(&warnings), "{}", gateway.log());
@@ -202,10 +202,14 @@ async fn a_password_is_told_from_the_environment_and_a_wrong_one_is_logged() {
     let (backend, redis) = (Backend::echo("echo").await, Redis::start(&["--requirepass", "hush"]).await);
     let folder = || Folder::with(backend.address(), &limited("{rate: 3, per: Day, scope: Cluster}"));
     let (url, flag) = (redis.url(), "--redis");
-    let right = Gateway::start_in(&[("PAIFANG_REDIS_PASSWORD", "hush")], folder(), &[flag, &url]).await;
+    let right =
+        Gateway::start_in(&[("PAIFANG_REDIS_PASSWORD", "hush")], folder(), &[flag, &url, "--redis-timeout", "1s"])
+            .await;
     connected(&right).await;
     assert_eq!(timed(&right, 5).await.0, 3);
-    let wrong = Gateway::start_in(&[("PAIFANG_REDIS_PASSWORD", "guess")], folder(), &[flag, &url]).await;
+    let wrong =
+        Gateway::start_in(&[("PAIFANG_REDIS_PASSWORD", "guess")], folder(), &[flag, &url, "--redis-timeout", "1s"])
+            .await;
     eventually(DEADLINE, "the refusal is in the log", || async {
         let log = wrong.log();
         if log.contains("let every request pass") { Ok(()) } else { Err(log) }
@@ -231,8 +235,12 @@ async fn a_store_is_reached_over_tls_by_an_authority_of_its_own() {
     let redis = Redis::start_over_tls(&tls).await;
     let url = format!("rediss://{}", redis.address());
     let spec = limited("{rate: 3, per: Day, scope: Cluster}");
-    let gateway =
-        Gateway::start_in(&[("SSL_CERT_FILE", &ca)], Folder::with(backend.address(), &spec), &["--redis", &url]).await;
+    let gateway = Gateway::start_in(
+        &[("SSL_CERT_FILE", &ca)],
+        Folder::with(backend.address(), &spec),
+        &["--redis", &url, "--redis-timeout", "1s"],
+    )
+    .await;
     connected(&gateway).await;
     assert_eq!(timed(&gateway, 5).await.0, 3);
 }

@@ -35,24 +35,22 @@ impl Gateway {
 
     /// Serves the folder with more flags, and is ready.
     pub(crate) async fn start_with(folder: Folder, flags: &[&str]) -> Self {
-        Self::start_by(folder, flags, Command::new(BINARY)).await
+        Self::start_by(folder, flags, Command::new(BINARY), &[]).await
     }
 
     /// The same, with variables of the environment.
     pub(crate) async fn start_in(variables: &[(&str, &str)], folder: Folder, flags: &[&str]) -> Self {
-        let mut command = Command::new(BINARY);
-        command.envs(variables.iter().copied());
-        Self::start_by(folder, flags, command).await
+        Self::start_by(folder, flags, Command::new(BINARY), variables).await
     }
 
     /// The same, as a process that may have no more than so many files open.
     pub(crate) async fn start_with_files(folder: Folder, flags: &[&str], files: u32) -> Self {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", &format!("ulimit -n {files} && exec \"$@\""), "sh", BINARY]);
-        Self::start_by(folder, flags, shell).await
+        Self::start_by(folder, flags, shell, &[]).await
     }
 
-    async fn start_by(folder: Folder, flags: &[&str], command: Command) -> Self {
+    async fn start_by(folder: Folder, flags: &[&str], command: Command, variables: &[(&str, &str)]) -> Self {
         let mut given = Vec::new();
         for flag in ["--http", "--https", "--admin"] {
             if !flags.contains(&flag) {
@@ -62,6 +60,7 @@ impl Gateway {
         given.extend(flags);
         let log = TempDir::new().expect("a folder must be made");
         let mut command = standalone(command, &folder, &given);
+        command.envs(variables.iter().copied());
         let mut process = Process::start(&mut command, &log.path().join("gateway.log"));
         let listeners = eventually(DEADLINE, "the gateway opens its listeners", || {
             process.assert_running();
