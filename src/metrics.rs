@@ -109,6 +109,31 @@ impl HandshakeFailure {
     ];
 }
 
+/// What became of the copy of a request; the label of `paifang_mirrored_requests_total`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mirrored {
+    /// The Service answered.
+    Answered,
+    /// It did not.
+    Failed,
+    /// None was made: too many were under way.
+    Overflow,
+    /// None was made: the body is too large.
+    TooLarge,
+    /// None was made: the body broke off.
+    Incomplete,
+}
+
+impl Mirrored {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Answered, "answered"),
+        (Self::Failed, "failed"),
+        (Self::Overflow, "overflow"),
+        (Self::TooLarge, "too_large"),
+        (Self::Incomplete, "incomplete"),
+    ];
+}
+
 /// What one core counts; it is the only writer.
 #[derive(Debug, Default)]
 pub struct CoreMetrics {
@@ -134,6 +159,7 @@ pub struct CoreMetrics {
     pub connections: Single,
     protections: [Single; Protection::ALL.len()],
     failed_handshakes: [Single; HandshakeFailure::ALL.len()],
+    mirrors: [Single; Mirrored::ALL.len()],
 }
 
 impl CoreMetrics {
@@ -145,6 +171,11 @@ impl CoreMetrics {
     /// Counts a TLS handshake that failed.
     pub fn failed_handshake(&self, failure: HandshakeFailure) {
         self.failed_handshakes[failure as usize].add(1);
+    }
+
+    /// Counts the copy of a request.
+    pub fn mirrored(&self, result: Mirrored) {
+        self.mirrors[result as usize].add(1);
     }
 }
 

@@ -9,6 +9,7 @@ pub mod crd;
 pub mod duration;
 pub mod gateway_route;
 pub mod matches;
+pub mod mirror;
 pub mod policy;
 pub mod port;
 pub mod rule;
@@ -17,6 +18,7 @@ pub mod status;
 
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
+pub use mirror::Mirror;
 pub use policy::{
     Balancing, BalancingStrategy, Breaker, EndpointLimit, FailureKind, HashOn, HashOnType, HealthCheck, LimitKey,
     LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind, ProxyPolicy, RequestLimit,

@@ -1,6 +1,6 @@
 //! Counters that one core writes with plain stores and any thread reads.
 
-use super::{CoreMetrics, HandshakeFailure, Protection};
+use super::{CoreMetrics, HandshakeFailure, Mirrored, Protection};
 use prometheus::{
     core::{Collector, Desc},
     proto,
@@ -67,7 +67,7 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 12] = [
+const FAMILIES: [(&str, &str, &[&str]); 13] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
@@ -75,6 +75,7 @@ const FAMILIES: [(&str, &str, &[&str]); 12] = [
     ("paifang_upstream_retries_total", "Tries at another endpoint after one had failed.", &[]),
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
     ("paifang_tls_handshake_failures_total", "TLS handshakes with clients that failed, by cause.", &["cause"]),
+    ("paifang_mirrored_requests_total", "Copies of requests for mirrors, by what became of them.", &["result"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
     (
         "paifang_shared_store_errors_total",
@@ -195,6 +196,13 @@ impl Collector for CoresCollector {
                 counter(times, &[("cause", word)])
             })
             .collect();
+        let mirrored = Mirrored::ALL
+            .iter()
+            .map(|(result, word)| {
+                let copies = self.sum(|core| core.mirrors[*result as usize].get());
+                counter(copies, &[("result", word)])
+            })
+            .collect();
         let all = [
             (HISTOGRAM, vec![self.duration()]),
             (GAUGE, vec![gauge(self.sum(|core| core.connections.get()), &[])]),
@@ -203,6 +211,7 @@ impl Collector for CoresCollector {
             (COUNTER, vec![counter(self.sum(|core| core.retries.get()), &[])]),
             (COUNTER, protections),
             (COUNTER, handshakes),
+            (COUNTER, mirrored),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
             (COUNTER, vec![counter(self.sum(|core| core.store_errors.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.store_connections.get()), &[])]),

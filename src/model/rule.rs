@@ -67,6 +67,15 @@ pub struct Backend {
     pub weight: u32,
 }
 
+/// An upstream that gets copies of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The upstream.
+    pub target: UpstreamId,
+    /// How many requests of a hundred are copied.
+    pub percent: u8,
+}
+
 /// The Strict-Transport-Security value that a rule sends over TLS, ready to be written.
 pub type HstsValue = HeaderValue;
 
@@ -103,6 +112,8 @@ pub struct Rule {
     pub handler: Handler,
     /// Where they go.
     pub backends: Box<[Backend]>,
+    /// Who gets copies of them.
+    pub mirror: Option<Mirror>,
     /// Whether the prefix that a PathPrefix match took is cut.
     pub trim_prefix: bool,
     /// What holds for its requests in place of the policy of the upstream.

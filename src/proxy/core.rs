@@ -79,6 +79,8 @@ pub(crate) struct Core {
     surplus: Cell<usize>,
     connections: RefCell<HashMap<u64, Rc<Alarm>>>,
     next_connection: Cell<u64>,
+    /// Copies of requests under way.
+    pub(crate) mirrors: Cell<usize>,
     log_lines: LogLines,
     connect_lines: LogLines,
 }
@@ -110,6 +112,7 @@ impl Core {
             surplus: Cell::default(),
             connections: RefCell::default(),
             next_connection: Cell::new(0),
+            mirrors: Cell::new(0),
             log_lines: LogLines::default(),
             connect_lines: LogLines::default(),
         })

@@ -1,6 +1,7 @@
 //! Handlers: what is done with a request once its rule is known. A closed enum of kinds.
 
 pub(crate) mod http;
+mod mirror;
 mod tunnel;
 pub(crate) mod web;
 

@@ -33,6 +33,11 @@ impl Installed {
         &self.generation.value
     }
 
+    /// The generation, to be kept for longer.
+    pub(crate) fn generation_held(&self) -> Arc<Numbered<Generation>> {
+        Arc::clone(&self.generation)
+    }
+
     pub(crate) fn rule(&self, id: RuleId) -> &Arc<Rule> {
         &self.generation.value.snapshot.rules[id.index()]
     }

@@ -1,6 +1,10 @@
 //! Request bodies on their way to endpoints, as fast as the endpoint reads, within the limits on
 //! size and pauses.
 
+mod tap;
+
+pub(crate) use tap::{Tap, Tapped};
+
 use super::{
     clock::{Alarm, Clock, length},
     error::BodyError,
@@ -18,6 +22,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// How long a client may send less than the least rate, unless the limit on pauses is shorter.
 const GRACE: Duration = Duration::from_secs(10);
@@ -27,6 +32,15 @@ pub(crate) struct RequestBody {
     /// `None` for a request that is sent again, which never has a body.
     incoming: Option<Incoming>,
     guard: Option<Guard>,
+    copy: Option<Box<Copying>>,
+}
+
+/// What a body has to do with a copy of it.
+enum Copying {
+    /// One is made of it.
+    Of(Tap),
+    /// It is one.
+    Is(Bytes),
 }
 
 struct Guard {
@@ -69,17 +83,30 @@ impl BodyWatch {
 impl RequestBody {
     /// No body.
     pub(crate) const fn empty() -> Self {
-        Self { incoming: None, guard: None }
+        Self { incoming: None, guard: None, copy: None }
+    }
+
+    /// The copy of another one.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        let copy = (!bytes.is_empty()).then(|| Box::new(Copying::Is(bytes)));
+        Self { incoming: None, guard: None, copy }
+    }
+
+    /// Copies the body up to so many bytes while it passes; the copy arrives at what is returned.
+    pub(crate) fn tap(&mut self, most: usize) -> oneshot::Receiver<Tapped> {
+        let (tap, copy) = Tap::new(most);
+        self.copy = Some(Box::new(Copying::Of(tap)));
+        copy
     }
 
     /// Guards a client's body; one that is empty needs no guard.
     pub(crate) fn new(incoming: Incoming, clock: &Rc<Clock>, limits: &Limits) -> (Self, Option<Rc<BodyWatch>>) {
         if incoming.is_end_stream() {
-            return (Self { incoming: Some(incoming), guard: None }, None);
+            return (Self { incoming: Some(incoming), guard: None, copy: None }, None);
         }
         let guard = Guard::new(clock, limits);
         let watch = Rc::clone(&guard.watch);
-        (Self { incoming: Some(incoming), guard: Some(guard) }, Some(watch))
+        (Self { incoming: Some(incoming), guard: Some(guard), copy: None }, Some(watch))
     }
 }
 
@@ -163,22 +190,34 @@ impl HttpBody for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Some(incoming) = &mut this.incoming else { return Poll::Ready(None) };
-        let polled = Pin::new(incoming).poll_frame(context);
+        let Some(incoming) = &mut this.incoming else {
+            return match this.copy.take().map(|copy| *copy) {
+                Some(Copying::Is(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                Some(Copying::Of(_)) | None => Poll::Ready(None),
+            };
+        };
+        let polled = Pin::new(&mut *incoming).poll_frame(context);
         if let Some(guard) = &mut this.guard
             && let Err(fate) = guard.judge(&polled, context)
         {
             return Poll::Ready(Some(Err(fate)));
         }
+        if let Some(Copying::Of(tap)) = this.copy.as_deref_mut() {
+            tap.note(&polled, incoming.is_end_stream());
+        }
         polled.map(|frame| frame.map(|frame| frame.map(clean_trailers).map_err(|_| BodyError::ClientGone)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().is_none_or(Incoming::is_end_stream)
+        self.incoming.as_ref().map_or_else(|| self.copy.is_none(), Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+        match (&self.incoming, self.copy.as_deref()) {
+            (Some(incoming), _) => incoming.size_hint(),
+            (None, Some(Copying::Is(bytes))) => SizeHint::with_exact(bytes.len() as u64),
+            (None, _) => SizeHint::with_exact(0),
+        }
     }
 }
 

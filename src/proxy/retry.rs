@@ -74,6 +74,16 @@ pub(crate) async fn send(plan: &Plan<'_>, outgoing: Outgoing, exchange: &mut Exc
     }
 }
 
+/// Sends a request to one endpoint, whatever comes of it, and returns the response head.
+pub(crate) async fn send_once(plan: &Plan<'_>, request: Request<RequestBody>) -> Result<Answered, Failure> {
+    let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
+    let permit = tries.permit(Moment::of(Instant::now()))?;
+    match tries.once(permit, request, None, None).await {
+        Once::Over(result) => result,
+        Once::Again(last, _) => last.into_result(),
+    }
+}
+
 /// What the tries of one request have come to.
 struct Tries<'p> {
     plan: &'p Plan<'p>,

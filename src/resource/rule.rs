@@ -1,6 +1,6 @@
 //! One rule of a route: what it takes, how it handles it, and where it sends it.
 
-use super::{matches::RouteMatch, port::PortRef};
+use super::{matches::RouteMatch, mirror::Mirror, port::PortRef};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub backends: Vec<BackendRef>,
+    /// A Service that gets copies of the requests. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
     /// What to do with a path that a backend could read in another way than the gateway.
     /// Default: Strict.
     #[serde(default, skip_serializing_if = "PathSafety::is_default")]

@@ -15,6 +15,7 @@ mod leaving;
 mod lifecycle;
 mod limiting;
 mod matching;
+mod mirroring;
 mod observing;
 mod path_safety;
 mod pooling;

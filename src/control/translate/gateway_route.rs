@@ -14,7 +14,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
-        rule::{Backend, BackendTarget, ErrorStyle, Origin, PathSafety, Rule},
+        rule::{Backend, BackendTarget, ErrorStyle, Mirror, Origin, PathSafety, Rule},
         snapshot::RuleId,
         target::ServicePort,
     },
@@ -110,6 +110,7 @@ fn translate_rule(
     let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
     Rule {
         backends: backends.collect(),
+        mirror: rule.mirror.as_ref().and_then(|asked| mirror(build, route, index, asked)),
         origin: origin(&route.object, index, rule.name.as_deref()),
         handler: compiled.handler,
         trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
@@ -166,6 +167,35 @@ fn resolve_backends(
 pub(super) fn warn_of_protocol(build: &mut Build<'_>, object: &ObjectRef, field: String, port: &ServicePort) {
     if let Some(message) = transport::warning(build.cache, port) {
         build.warning(object, field, ConditionType::ResolvedRefs, Reason::UnsupportedProtocol, message);
+    }
+}
+
+/// Who gets copies of requests. A reference that cannot be used is told of, and costs nothing else.
+fn mirror(
+    build: &mut Build<'_>,
+    route: &Selected<'_, GatewayRoute>,
+    rule: usize,
+    asked: &resource::Mirror,
+) -> Option<Mirror> {
+    let own = &*route.object.namespace;
+    let wanted = Wanted {
+        from: From { kind: GATEWAY_ROUTE, namespace: own },
+        namespace: asked.namespace.as_deref().unwrap_or(own),
+        service: &asked.service,
+        port: asked.port.as_ref(),
+    };
+    let field = format!("spec.rules[{rule}].mirror");
+    match backends::resolve(build.cache, build.context, wanted) {
+        Ok(port) => {
+            let percent = asked.percent.map_or(100, |percent| u8::try_from(percent.clamp(0, 100)).unwrap_or_default());
+            warn_of_protocol(build, &route.object, format!("{field}.port"), &port);
+            Some(Mirror { target: build.upstream(&port), percent })
+        }
+        Err(refusal) => {
+            let field = format!("{field}.{}", field_of(refusal.part));
+            build.error(&route.object, field, ConditionType::ResolvedRefs, refusal.reason, refusal.message);
+            None
+        }
     }
 }
 

@@ -137,6 +137,7 @@ fn translate_route(
         handler: Handler::Web,
         backends: [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }]
             .into(),
+        mirror: None,
         trim_prefix: false,
         overrides: Overrides::default(),
         limits: None,

@@ -365,3 +365,25 @@ fn a_shared_limit_without_a_store_is_counted_by_each_replica_and_warned_of() {
     assert!(warning.message.contains("set --redis"), "{}", warning.message);
     assert_eq!(condition(&report(&alone, "a"), ConditionType::Accepted), (true, Reason::Accepted));
 }
+
+#[test]
+fn a_mirror_in_another_namespace_needs_a_grant_and_costs_the_rule_nothing() {
+    let rule = "rules: [{backends: [{service: web}], mirror: {service: copy, namespace: dark, percent: 20}}]";
+    let copy = SERVICE.replace("namespace: web, name: web", "namespace: dark, name: copy");
+    let mut cache = cache(&[SERVICE.to_owned(), copy, route("mirrored", 1, rule)].join("\n---"));
+    let refused = run(&cache);
+    let diagnostic = &refused.diagnostics[0];
+    assert_eq!((&*diagnostic.field, diagnostic.reason), ("spec.rules[0].mirror.namespace", Reason::RefNotPermitted));
+    assert_eq!((refused.snapshot.rules[0].mirror, refused.snapshot.rules[0].broken), (None, None));
+    assert_eq!(refused.snapshot.upstreams.len(), 1);
+    let grant = "
+apiVersion: gateway.networking.k8s.io/v1
+kind: ReferenceGrant
+metadata: {namespace: dark, name: g}
+spec: {from: [{group: paifang.dev, kind: GatewayRoute, namespace: web}], to: [{group: '', kind: Service}]}";
+    upsert(&mut cache, grant);
+    let granted = run(&cache);
+    let mirror = granted.snapshot.rules[0].mirror.unwrap();
+    assert_eq!(granted.snapshot.upstreams[mirror.target.index()].port.to_string(), "dark/copy:80");
+    assert_eq!((mirror.percent, granted.diagnostics.len()), (20, 0));
+}

@@ -1,6 +1,6 @@
 //! The Http handler: a reverse proxy. Method, query, body, cookies and Host pass unchanged.
 
-use super::Routed;
+use super::{Routed, mirror};
 use crate::proxy::{
     body::Body,
     error::Failure,
@@ -45,7 +45,10 @@ pub(crate) async fn pass(
         parts.uri = target.clone();
     }
     frame(&mut parts.headers, &incoming);
-    let (body, watch) = RequestBody::new(incoming, &core.clock, core.limits());
+    let (mut body, watch) = RequestBody::new(incoming, &core.clock, core.limits());
+    if let Some(asked) = &routed.rule.mirror {
+        mirror::copy(routed, asked, &parts, &mut body);
+    }
     let outgoing = Outgoing { request: Request::from_parts(parts, body), body: watch };
     retry::send(&plan, outgoing, exchange).await
 }
