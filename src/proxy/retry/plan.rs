@@ -8,7 +8,7 @@ use crate::{
     },
     proxy::{clock::Clock, core::Core, request_body::RequestBody, upstream::forward::TryTime},
 };
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Uri, Version};
 use std::{rc::Rc, time::Duration};
 
 /// Where the tries of a request go, and how many there may be.
@@ -79,18 +79,26 @@ impl Times {
 /// A request without a body, kept to be sent again.
 pub(super) struct Copied {
     method: Method,
+    /// Which the client spoke: the head is brought into the form of the next connection from it.
+    version: Version,
     target: Uri,
     headers: HeaderMap,
 }
 
 impl Copied {
     pub(super) fn of(request: &Request<RequestBody>) -> Self {
-        Self { method: request.method().clone(), target: request.uri().clone(), headers: request.headers().clone() }
+        Self {
+            method: request.method().clone(),
+            version: request.version(),
+            target: request.uri().clone(),
+            headers: request.headers().clone(),
+        }
     }
 
     pub(super) fn into_request(self) -> Request<RequestBody> {
         let mut request = Request::new(RequestBody::empty());
         *request.method_mut() = self.method;
+        *request.version_mut() = self.version;
         *request.uri_mut() = self.target;
         *request.headers_mut() = self.headers;
         request
