@@ -19,6 +19,8 @@ use std::sync::Arc;
 pub enum Protection {
     /// More connections than allowed.
     Connections,
+    /// More connections of one client than allowed.
+    ClientConnections,
     /// An idle connection that was closed to make room.
     IdleShed,
     /// The process has no file descriptors left.
@@ -58,8 +60,9 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 19] = [
+    const ALL: [(Self, &'static str); 20] = [
         (Self::Connections, "connections"),
+        (Self::ClientConnections, "client_connections"),
         (Self::IdleShed, "idle_shed"),
         (Self::Descriptors, "descriptors"),
         (Self::Malformed, "malformed"),

@@ -26,6 +26,9 @@ pub struct Limits {
     pub body_bytes: Option<u64>,
     /// Most connections from clients at one time. Beyond: closed at once. Default 20000.
     pub connections: usize,
+    /// Most connections of one client that is no trusted proxy, `None` for no limit. Beyond: closed at
+    /// once. Default none.
+    pub connections_of_client: Option<usize>,
     /// Most streams of one HTTP/2 connection. Default 100.
     pub streams: u32,
     /// How long a TLS handshake may take. Default 10 s.
@@ -57,6 +60,7 @@ impl Default for Limits {
             headers: 100,
             body_bytes: None,
             connections: 20_000,
+            connections_of_client: None,
             streams: 100,
             handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),

@@ -5,7 +5,7 @@ use super::{
     connection,
     core::{Core, CoreSettings, Phase},
     install,
-    listener::{Accepted, Acceptor, Bound, CoreInbox, Told},
+    listener::{Accepted, Acceptor, Bound, Clients, CoreInbox, Told},
     tls::Tls,
 };
 use crate::{
@@ -105,6 +105,10 @@ impl Engine {
             cores: inboxes,
             tls: Arc::clone(tls),
             most_connections: core_settings.limits.connections,
+            clients: Arc::new(Clients::new(
+                core_settings.limits.connections_of_client,
+                Arc::clone(&core_settings.trusted),
+            )),
             metrics: Arc::clone(&metrics.acceptor),
             shed: Cell::default(),
         };
@@ -234,7 +238,12 @@ fn spawn_vital(core: &Core, task: &str, work: impl Future<Output = ()> + 'static
 fn begin(core: &Rc<Core>, accepted: Accepted) {
     match tokio::net::TcpStream::from_std(accepted.stream) {
         Ok(stream) => {
-            tokio::task::spawn_local(connection::serve(Rc::clone(core), stream, accepted.peer, accepted.tls));
+            let serving = connection::serve(Rc::clone(core), stream, accepted.peer, accepted.tls);
+            let place = accepted.place;
+            tokio::task::spawn_local(async move {
+                serving.await;
+                drop(place);
+            });
         }
         // The place that the acceptor took is given back.
         Err(_) => drop(core.register(true)),

@@ -20,6 +20,10 @@ use std::{
 };
 use tokio::sync::mpsc;
 
+mod clients;
+
+pub(crate) use clients::{Clients, Place};
+
 /// How many connections the kernel holds for us before they are accepted.
 const BACKLOG: i32 = 4096;
 /// How long accepting rests on average when the process has no file descriptors left.
@@ -91,6 +95,8 @@ pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) tls: Option<Secured>,
+    /// Given back when the connection ends.
+    pub(crate) place: Option<Place>,
 }
 
 /// What a core is told.
@@ -132,6 +138,7 @@ pub(crate) struct Acceptor {
     pub(crate) cores: Vec<CoreInbox>,
     pub(crate) tls: Arc<Tls>,
     pub(crate) most_connections: usize,
+    pub(crate) clients: Arc<Clients>,
     pub(crate) metrics: Arc<CoreMetrics>,
     /// When cores were last told to close idle connections.
     pub(crate) shed: Cell<Option<Instant>>,
@@ -175,8 +182,12 @@ impl Acceptor {
             self.metrics.protect(Protection::Connections);
             return;
         }
+        let Ok(place) = self.clients.admit(peer.ip()) else {
+            self.metrics.protect(Protection::ClientConnections);
+            return;
+        };
         let tls = (protocol == Protocol::Https).then(|| self.tls.secured());
-        let mut accepted = Accepted { stream, peer, tls };
+        let mut accepted = Accepted { stream, peer, tls, place };
         while let Some(core) = self.least_loaded() {
             match core.take(accepted) {
                 Ok(()) => return,
@@ -236,6 +247,7 @@ mod tests {
             cores: cores.to_vec(),
             tls: Arc::new(Tls::new(MinimumVersion::Tls12, true).unwrap()),
             most_connections: 10,
+            clients: Arc::new(Clients::new(None, Arc::default())),
             metrics: Arc::default(),
             shed: Cell::default(),
         };

@@ -38,6 +38,27 @@ async fn idle_connections_make_room_for_new_ones() {
 }
 
 #[tokio::test]
+async fn a_client_may_have_so_many_connections() {
+    let backend = Backend::echo("echo").await;
+    let folder = || Folder::with(backend.address(), ANY);
+    let limit = ["--max-connections-per-client", "3"];
+    let gateway = Gateway::start_with(folder(), &limit).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(served(&gateway).await);
+    }
+    gateway.open().await.closed().await;
+    gateway.protected("client_connections").await;
+    open.pop();
+    served(&gateway).await;
+    let trusting = [&limit[..], &["--trusted-proxies", "127.0.0.0/8"]].concat();
+    let gateway = Gateway::start_with(folder(), &trusting).await;
+    for _ in 0..5 {
+        open.push(served(&gateway).await);
+    }
+}
+
+#[tokio::test]
 async fn a_low_limit_on_open_files_keeps_room_for_probes_and_endpoints() {
     let backend = Backend::echo("echo").await;
     let gateway = Gateway::start_with_files(Folder::with(backend.address(), ANY), &[], 256).await;

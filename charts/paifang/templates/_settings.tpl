@@ -83,6 +83,7 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 - --log-format={{ .Values.logs.general.format }}
 - --log-level={{ .Values.logs.general.level }}
 - --max-connections={{ int64 .Values.limits.maxConnections }}
+- --max-connections-per-client={{ int64 .Values.limits.maxConnectionsPerClient }}
 - --max-header-bytes={{ int64 .Values.limits.maxHeaderBytes }}
 - --max-headers={{ int64 .Values.limits.maxHeaders }}
 - --max-uri-bytes={{ int64 .Values.limits.maxUriBytes }}

@@ -10,6 +10,10 @@ pub struct LimitArgs {
     /// Most connections from clients at one time.
     #[arg(long, env = "PAIFANG_MAX_CONNECTIONS", value_name = "N", default_value_t = 20_000, value_parser = in_range(1, 1_000_000))]
     pub max_connections: usize,
+    /// Most connections of one client at one time; 0 for no limit. An IPv6 network of 64 bits is one
+    /// client. Trusted proxies have no limit.
+    #[arg(long, env = "PAIFANG_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 0, value_parser = in_range(0, 1_000_000))]
+    pub max_connections_per_client: usize,
     /// Most bytes of the header fields of a request (431).
     #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
     pub max_header_bytes: usize,
@@ -58,6 +62,7 @@ impl LimitArgs {
             headers: self.max_headers,
             body_bytes: (self.max_body_bytes > 0).then_some(self.max_body_bytes),
             connections: self.max_connections,
+            connections_of_client: (self.max_connections_per_client > 0).then_some(self.max_connections_per_client),
             handshake_timeout: self.tls_handshake_timeout,
             head_timeout: self.head_timeout,
             body_timeout: self.body_timeout,
