@@ -20,8 +20,9 @@ pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, Rout
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use mirror::Mirror;
 pub use policy::{
-    Balancing, BalancingStrategy, Breaker, EndpointLimit, FailureKind, HashOn, HashOnType, HealthCheck, LimitKey,
-    LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind, ProxyPolicy, RequestLimit,
+    Balancing, BalancingStrategy, Breaker, EndpointLimit, EndpointTls, FailureKind, HashOn, HashOnType, HealthCheck,
+    LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind, ProxyPolicy, RequestLimit,
+    Scheme, SecretRef,
 };
 pub use port::PortRef;
 pub use rule::{BackendRef, Handler, HandlerType, PathSafety, Rule};

@@ -28,6 +28,7 @@ use crate::{
     settings::{Drain, Limits, TrustedProxies},
     table::swap,
 };
+use rustls::RootCertStore;
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
@@ -109,6 +110,7 @@ impl Serving {
             service_account: self.account.clone(),
             zone: self.process.zone.as_deref().filter(|zone| !zone.is_empty()).map(Into::into),
             counts_alone: self.process.store.redis.is_none(),
+            system_authorities: Arc::new(system_authorities()),
             ..Context::default()
         }
     }
@@ -247,4 +249,16 @@ fn start_admin(admin: Admin, bound: Bound, vitals: &Vitals) -> Result<(), String
     // It serves until the process ends, so that probes see the drain to its end.
     std::thread::Builder::new().name("admin".to_owned()).spawn(serve).map_err(text)?;
     Ok(())
+}
+
+/// The authorities that the system trusts. What cannot be read is left out: where all are, no
+/// certificate of an endpoint is believed without authorities of its own.
+fn system_authorities() -> RootCertStore {
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        tracing::warn!(%error, "authorities of the system cannot be read");
+    }
+    let mut authorities = RootCertStore::empty();
+    authorities.add_parsable_certificates(found.certs);
+    authorities
 }

@@ -35,6 +35,7 @@ use crate::{
     table::Entry,
 };
 use build::Build;
+use rustls::RootCertStore;
 use source::Source;
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
@@ -84,6 +85,8 @@ pub struct Context {
     pub zone: Option<Arc<str>>,
     /// Replicas share no store, so that limits of scope Cluster are counted by each for itself.
     pub counts_alone: bool,
+    /// The authorities that certificates of endpoints may lead to where no others are named.
+    pub system_authorities: Arc<RootCertStore>,
     /// The time at which certificates must be valid.
     pub now: SystemTime,
 }
@@ -101,6 +104,7 @@ impl Default for Context {
             service_account: None,
             zone: None,
             counts_alone: false,
+            system_authorities: Arc::new(RootCertStore::empty()),
             now: SystemTime::now(),
         }
     }

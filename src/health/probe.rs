@@ -41,16 +41,16 @@ pub(super) enum Fault {
     Time(Duration),
 }
 
-/// Checks an endpoint within the time for it.
-pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, protocol: Protocol) -> Result<(), Fault> {
+/// Checks an endpoint within the time for it; by its connection alone where nothing can be spoken.
+pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, protocol: Option<Protocol>) -> Result<(), Fault> {
     let serving = endpoint.address();
     let address = SocketAddr::new(serving.ip(), check.port.unwrap_or(serving.port()));
     let asked = async {
         let stream = TcpStream::connect(address).await.map_err(Fault::Connect)?;
         match (&check.request, protocol) {
-            (None, _) => Ok(()),
-            (Some(request), Protocol::Http1) => ask(stream, address, request).await,
-            (Some(request), Protocol::Http2) => ask_http2(stream, address, request).await,
+            (None, _) | (_, None) => Ok(()),
+            (Some(request), Some(Protocol::Http1)) => ask(stream, address, request).await,
+            (Some(request), Some(Protocol::Http2)) => ask_http2(stream, address, request).await,
         }
     };
     tokio::time::timeout(check.timeout, asked).await.unwrap_or(Err(Fault::Time(check.timeout)))

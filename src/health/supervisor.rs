@@ -9,7 +9,11 @@ use crate::{
     control::publish::Published,
     live::{endpoint::Endpoint, log_lines::LogLines, moment::Moment},
     metrics::{ControlMetrics, Reading},
-    model::{health::HealthCheck, target::ServicePort, transport::Protocol},
+    model::{
+        health::HealthCheck,
+        target::ServicePort,
+        transport::{Protocol, Transport},
+    },
 };
 use std::{
     collections::HashMap,
@@ -62,7 +66,7 @@ struct Target {
     port: ServicePort,
     endpoint: Arc<Endpoint>,
     check: Arc<HealthCheck>,
-    protocol: Protocol,
+    protocol: Option<Protocol>,
 }
 
 impl Supervisor {
@@ -143,11 +147,22 @@ fn targets(published: &Published) -> HashMap<usize, Target> {
     let mut targets = HashMap::new();
     for (upstream, cell, check) in checked {
         for endpoint in &cell.load().eligible {
-            let (port, check, protocol) = (upstream.port.clone(), Arc::clone(check), upstream.transport.protocol);
+            let Some(transport) = &upstream.transport else { continue };
+            let (port, check, protocol) = (upstream.port.clone(), Arc::clone(check), in_plain_text(transport, check));
             targets.insert(endpoint.key(), Target { port, endpoint: Arc::clone(endpoint), check, protocol });
         }
     }
     targets
+}
+
+/// What a check may speak. It speaks no TLS: where requests do, a check of the same port is one of
+/// the connection alone.
+fn in_plain_text(transport: &Transport, check: &HealthCheck) -> Option<Protocol> {
+    match (&transport.tls, check.port) {
+        (None, _) => Some(transport.protocol),
+        (Some(_), Some(_)) => Some(Protocol::Http1),
+        (Some(_), None) => None,
+    }
 }
 
 impl Target {

@@ -101,6 +101,16 @@ impl Default for RetryPolicy {
     }
 }
 
+/// What is spoken to endpoints below HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// Nothing: plain text.
+    #[default]
+    Http,
+    /// TLS.
+    Https,
+}
+
 /// A limit in time; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TimeLimit(pub Option<Duration>);
@@ -120,6 +130,10 @@ pub struct UpstreamPolicy {
     pub health_check: Option<Arc<HealthCheck>>,
     /// How long a connection to an endpoint may take. Default 5 s.
     pub dial_timeout: Duration,
+    /// What is spoken below HTTP. `None`: what the port's `appProtocol` says.
+    pub scheme: Option<Scheme>,
+    /// How long a TLS handshake with an endpoint may take. Default 10 s.
+    pub tls_handshake_timeout: Duration,
     /// How long the response head may take, all tries together. Default 60 s.
     pub request_timeout: TimeLimit,
     /// How long one try may take. Default: no limit of its own.
@@ -137,6 +151,8 @@ impl Default for UpstreamPolicy {
             outlier: None,
             health_check: None,
             dial_timeout: Duration::from_secs(5),
+            scheme: None,
+            tls_handshake_timeout: Duration::from_secs(10),
             request_timeout: TimeLimit(Some(Duration::from_secs(60))),
             try_timeout: TimeLimit(None),
             retry: RetryPolicy::default(),
@@ -151,6 +167,7 @@ pub struct Upstream {
     pub port: ServicePort,
     /// The policy that all routes to it share.
     pub policy: UpstreamPolicy,
-    /// How its endpoints are connected to.
-    pub transport: Transport,
+    /// How its endpoints are connected to. `None`: what was set for it cannot be used, and its
+    /// requests get 500.
+    pub transport: Option<Transport>,
 }

@@ -49,6 +49,10 @@ pub(crate) enum Failure {
     ConnectFailed,
     /// No connection to the endpoint within the dial time-out.
     ConnectTimeout,
+    /// No TLS with the endpoint: it speaks none, or is not who it should be.
+    UpstreamTlsFailed,
+    /// No TLS with the endpoint within the time for the handshake.
+    UpstreamTlsTimeout,
     /// The endpoint broke off, or answered what is not HTTP.
     UpstreamBroken,
     /// The endpoint did not answer in time.
@@ -85,6 +89,8 @@ impl Failure {
             Self::NoDescriptors => "no_descriptors",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",
+            Self::UpstreamTlsFailed => "upstream_tls_failed",
+            Self::UpstreamTlsTimeout => "upstream_tls_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::UpstreamTimeout => "upstream_timeout",
         }

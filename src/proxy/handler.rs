@@ -51,10 +51,12 @@ impl Routed<'_> {
             return Err(Failure::Misconfigured);
         };
         let (upstream, cell) = self.table.upstream(id);
+        let transport = upstream.transport.as_ref().ok_or(Failure::Misconfigured)?;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, &parts.headers, &parts.uri);
         Ok(Plan {
             core: self.core,
             upstream,
+            transport,
             cell,
             overrides: &self.rule.overrides,
             hash,

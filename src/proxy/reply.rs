@@ -91,10 +91,10 @@ fn tell(failure: &Failure) -> Told {
             told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
         }
         Failure::NoDescriptors => unavailable("This gateway has no room for more connections."),
-        Failure::ConnectFailed | Failure::UpstreamBroken => {
+        Failure::ConnectFailed | Failure::UpstreamTlsFailed | Failure::UpstreamBroken => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
         }
-        Failure::ConnectTimeout | Failure::UpstreamTimeout => {
+        Failure::ConnectTimeout | Failure::UpstreamTlsTimeout | Failure::UpstreamTimeout => {
             told(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", "The service did not answer in time.")
         }
     }

@@ -118,7 +118,15 @@ impl Last {
     /// Waits a little before a replay, so that many requests that failed together do not come back
     /// together. Another endpoint needs no pause where the first was not reached at all.
     async fn pause(&self, tries: &Tries<'_>) {
-        if matches!(self, Self::Lost(Failure::ConnectFailed | Failure::ConnectTimeout)) {
+        if matches!(
+            self,
+            Self::Lost(
+                Failure::ConnectFailed
+                    | Failure::ConnectTimeout
+                    | Failure::UpstreamTlsFailed
+                    | Failure::UpstreamTlsTimeout
+            )
+        ) {
             return;
         }
         let doublings = u32::try_from(tries.tried.len()).unwrap_or(u32::MAX).clamp(1, 8) - 1;
@@ -138,7 +146,7 @@ impl Tries<'_> {
         copied: Option<Copied>,
     ) -> Once {
         let Plan { core, .. } = self.plan;
-        let sent = forward(core, self.plan.upstream, &permit, request, self.times.of_next(&core.clock), body).await;
+        let sent = forward(core, self.plan.way(), &permit, request, self.times.of_next(&core.clock), body).await;
         if let Some(policy) = &self.plan.policy().breaker {
             permit.settle(policy, outcome(policy, &sent));
         }
@@ -146,8 +154,7 @@ impl Tries<'_> {
         match sent {
             Ok((response, connection)) => {
                 let is_retried = self.plan.statuses().contains(&response.status().as_u16());
-                let answered =
-                    (response, Lease::new(Rc::clone(&core.pools), permit, &self.plan.upstream.transport, connection));
+                let answered = (response, Lease::new(Rc::clone(&core.pools), permit, self.plan.transport, connection));
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
                     Some(copied) => Once::Again(Last::Answered(Box::new(answered)), copied.into_request()),
@@ -233,7 +240,11 @@ fn outcome<S>(policy: &BreakerPolicy, sent: &Result<(Response<Incoming>, S), Los
         Ok((response, _)) if policy.count_server_errors && response.status().is_server_error() => Outcome::Failure,
         Ok(_) => Outcome::Success,
         Err(Lost { failure, .. }) => match failure {
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::UpstreamBroken => Outcome::Failure,
+            Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::UpstreamTlsFailed
+            | Failure::UpstreamTlsTimeout
+            | Failure::UpstreamBroken => Outcome::Failure,
             Failure::UpstreamTimeout if policy.count_timeouts => Outcome::Failure,
             _ => Outcome::Unknown,
         },

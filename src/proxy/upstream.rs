@@ -1,5 +1,7 @@
 //! The way to an endpoint: a pooled connection or a new one, and the request over it.
 
+use crate::model::{transport::Transport, upstream::UpstreamPolicy};
+
 pub(crate) mod connect;
 pub(crate) mod connection;
 pub(crate) mod forward;
@@ -7,3 +9,11 @@ mod head;
 mod http2;
 pub(crate) mod pool;
 mod reach;
+mod tls;
+
+/// How the endpoints of an upstream are reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way<'u> {
+    pub(crate) policy: &'u UpstreamPolicy,
+    pub(crate) transport: &'u Transport,
+}

@@ -3,23 +3,28 @@
 
 mod balancing;
 mod breaker;
+mod endpoint_tls;
 mod health;
 mod limiter;
 mod outlier;
 
 pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
 pub use breaker::{Breaker, FailureKind};
+pub use endpoint_tls::{EndpointTls, Scheme, SecretRef};
 pub use health::HealthCheck;
 pub use limiter::{EndpointLimit, LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, RequestLimit};
 pub use outlier::{OutlierEjection, OutlierKind};
 
 use super::duration::GatewayDuration;
-use schemars::JsonSchema;
+use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 /// How requests are passed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.tls) || !has(self.scheme) || self.scheme == 'Https'").message("proxy.tls needs proxy.scheme Https, or none").field_path(".tls")
+)]
 pub struct ProxyPolicy {
     /// Cut the prefix that a PathPrefix match took from the path before passing it on:
     /// `/web/a` reaches the backend as `/a`. Default: false.
@@ -28,6 +33,16 @@ pub struct ProxyPolicy {
     /// How long a connection to an endpoint may take, as in `300ms` or `5s`. Default: 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dial_timeout: Option<GatewayDuration>,
+    /// What is spoken to endpoints below HTTP: Http for nothing, Https for TLS. Default: Https where
+    /// the appProtocol of the Service's port is https, h2 or kubernetes.io/wss, else Http.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Scheme>,
+    /// How long a TLS handshake with an endpoint may take. Default: 10s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_handshake_timeout: Option<GatewayDuration>,
+    /// How TLS is spoken to endpoints, where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<EndpointTls>,
     /// How long the backend may take to answer with the response head, all tries together, from
     /// the last byte of the request on. `0s` turns the limit off. Default: 60s. The body of the
     /// response may stream longer.

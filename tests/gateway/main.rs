@@ -21,6 +21,7 @@ mod path_safety;
 mod pooling;
 mod reload;
 mod retrying;
+mod secure_endpoints;
 mod sharing;
 mod smuggling;
 mod sparing;

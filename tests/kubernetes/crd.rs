@@ -72,6 +72,18 @@ fn route_cases() -> Vec<Case> {
             "proxy.trimPrefix belongs to a route with rules",
         ),
         (
+            "spec.proxy.tls",
+            json!({"policyFor": policy(), "proxy": {"scheme": "Https", "tls": {"caSecret": {"name": "a"}}}}),
+            json!({"policyFor": policy(), "proxy": {"scheme": "Http", "tls": {"caSecret": {"name": "a"}}}}),
+            "proxy.tls needs proxy.scheme Https",
+        ),
+        (
+            "spec.proxy.tls.caSecret",
+            json!({"policyFor": policy(), "proxy": {"tls": {"insecureSkipVerify": true}}}),
+            json!({"policyFor": policy(), "proxy": {"tls": {"caSecret": {"name": "a"}, "insecureSkipVerify": true}}}),
+            "caSecret has no effect together with insecureSkipVerify",
+        ),
+        (
             "spec.tls.secretNamespace",
             json!({"rules": rules(), "tls": {"secretName": "a", "secretNamespace": "b"}}),
             json!({"rules": rules(), "tls": {"secretNamespace": "b"}}),

@@ -6,6 +6,7 @@
 use super::{Compile, same_version};
 use k8s_openapi::api::core::v1::Secret;
 use rustls::{
+    RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     sign::CertifiedKey,
 };
@@ -23,6 +24,7 @@ use x509_parser::{
 pub const TLS_TYPE: &str = "kubernetes.io/tls";
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
+const AUTHORITIES: &str = "ca.crt";
 const SMALLEST_RSA_BITS: usize = 2048;
 
 /// A certificate with its key.
@@ -64,6 +66,9 @@ pub enum CertificateError {
     /// `tls.key` cannot be read.
     #[error("its {KEY} is not a PEM private key that can be used (RSA, ECDSA P-256, P-384 or P-521, or Ed25519): {0}")]
     Key(String),
+    /// `ca.crt` cannot be read.
+    #[error("its {AUTHORITIES} is not a list of PEM certificates of authorities: {0}")]
+    Authorities(String),
     /// The key belongs to another certificate.
     #[error("its {KEY} does not belong to the first certificate of its {CERTIFICATE}")]
     Mismatch,
@@ -113,6 +118,22 @@ fn parse(secret: &Secret) -> Result<ParsedCertificate, CertificateError> {
         not_after: at(x509.validity().not_after.timestamp()),
         key: Arc::new(certify(chain, &key)?),
     })
+}
+
+/// The authorities in a Secret's `ca.crt`, and the bytes that say so.
+///
+/// # Errors
+///
+/// There are none, or one cannot be used.
+pub fn authorities(secret: &Secret) -> Result<(RootCertStore, &[u8]), CertificateError> {
+    let pem = entry(secret, AUTHORITIES)?;
+    let wrong = |error: String| CertificateError::Authorities(error);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() { Err(wrong("it has no CERTIFICATE section".to_owned())) } else { Ok((roots, pem)) }
 }
 
 fn entry<'a>(secret: &'a Secret, key: &'static str) -> Result<&'a [u8], CertificateError> {

@@ -6,7 +6,7 @@ use crate::{
     model::{
         health::{HealthCheck, OutlierPolicy},
         rule::Overrides,
-        upstream::{Balancing, BreakerPolicy, HashOn, Strategy, TimeLimit, TokenBucket, UpstreamPolicy},
+        upstream::{Balancing, BreakerPolicy, HashOn, Scheme, Strategy, TimeLimit, TokenBucket, UpstreamPolicy},
     },
     resource::{
         self, BalancingStrategy, EndpointLimit, FailureKind, GatewayRouteSpec, HashOnType, duration::GatewayDuration,
@@ -33,6 +33,12 @@ pub enum Setting {
     HealthCheck(Arc<HealthCheck>),
     /// How long connecting may take.
     DialTimeout(Duration),
+    /// What is spoken below HTTP.
+    Scheme(Scheme),
+    /// How long a TLS handshake may take.
+    TlsHandshakeTimeout(Duration),
+    /// How TLS is spoken.
+    Tls(Arc<resource::EndpointTls>),
     /// How long the response head may take.
     RequestTimeout(TimeLimit),
     /// How long one try may take.
@@ -54,6 +60,9 @@ impl Setting {
             Self::Outlier(_) => "spec.outlierEjection",
             Self::HealthCheck(_) => "spec.healthCheck",
             Self::DialTimeout(_) => "spec.proxy.dialTimeout",
+            Self::Scheme(_) => "spec.proxy.scheme",
+            Self::TlsHandshakeTimeout(_) => "spec.proxy.tlsHandshakeTimeout",
+            Self::Tls(_) => "spec.proxy.tls",
             Self::RequestTimeout(_) => "spec.proxy.requestTimeout",
             Self::TryTimeout(_) => "spec.proxy.tryTimeout",
             Self::RetryCount(_) => "spec.proxy.retryCount",
@@ -71,7 +80,10 @@ impl Setting {
             | Self::Breaker(_)
             | Self::Outlier(_)
             | Self::HealthCheck(_)
-            | Self::DialTimeout(_) => true,
+            | Self::DialTimeout(_)
+            | Self::Scheme(_)
+            | Self::TlsHandshakeTimeout(_)
+            | Self::Tls(_) => true,
             Self::RequestTimeout(_) | Self::TryTimeout(_) | Self::RetryCount(_) | Self::RetryStatuses(_) => false,
         }
     }
@@ -85,6 +97,10 @@ impl Setting {
             Self::Outlier(outlier) => policy.outlier = Some(outlier),
             Self::HealthCheck(check) => policy.health_check = Some(check),
             Self::DialTimeout(timeout) => policy.dial_timeout = timeout,
+            Self::Scheme(scheme) => policy.scheme = Some(scheme),
+            Self::TlsHandshakeTimeout(timeout) => policy.tls_handshake_timeout = timeout,
+            // It names Secrets, which translation looks up.
+            Self::Tls(_) => {}
             Self::RequestTimeout(limit) => policy.request_timeout = limit,
             Self::TryTimeout(limit) => policy.try_timeout = limit,
             Self::RetryCount(count) => (policy.retry.count, policy.retry.replays) = (count, true),
@@ -103,7 +119,10 @@ impl Setting {
             | Self::Breaker(_)
             | Self::Outlier(_)
             | Self::HealthCheck(_)
-            | Self::DialTimeout(_) => {}
+            | Self::DialTimeout(_)
+            | Self::Scheme(_)
+            | Self::TlsHandshakeTimeout(_)
+            | Self::Tls(_) => {}
         }
     }
 }
@@ -120,6 +139,10 @@ pub(super) fn settings(spec: &GatewayRouteSpec) -> Vec<Setting> {
     settings.extend(check.map(|check| Setting::HealthCheck(Arc::new(check))));
     if let Some(proxy) = &spec.proxy {
         settings.extend(proxy.dial_timeout.map(|timeout| Setting::DialTimeout(dial_timeout(timeout.0))));
+        settings.extend(proxy.scheme.map(|asked| Setting::Scheme(scheme(asked))));
+        let handshake = proxy.tls_handshake_timeout.map(|timeout| dial_timeout(timeout.0));
+        settings.extend(handshake.map(Setting::TlsHandshakeTimeout));
+        settings.extend(proxy.tls.clone().map(|tls| Setting::Tls(Arc::new(tls))));
         settings.extend(proxy.request_timeout.map(|timeout| Setting::RequestTimeout(time_limit(timeout))));
         settings.extend(proxy.try_timeout.map(|timeout| Setting::TryTimeout(time_limit(timeout))));
         settings.extend(proxy.retry_count.map(|count| Setting::RetryCount(u8::try_from(count).unwrap_or(u8::MAX))));
@@ -189,6 +212,13 @@ fn breaker(asked: &resource::Breaker) -> BreakerPolicy {
         interval: asked.interval.map_or(Some(MINUTE), |time| time_limit(time).0),
         count_server_errors: asked.fail_on.contains(&FailureKind::ServerError),
         count_timeouts: asked.fail_on.contains(&FailureKind::Timeout),
+    }
+}
+
+const fn scheme(asked: resource::Scheme) -> Scheme {
+    match asked {
+        resource::Scheme::Http => Scheme::Http,
+        resource::Scheme::Https => Scheme::Https,
     }
 }
 

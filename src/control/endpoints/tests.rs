@@ -57,7 +57,7 @@ impl World {
         let cell = endpoints.cell(&Upstream {
             port: port(),
             policy: UpstreamPolicy::default(),
-            transport: Transport::default(),
+            transport: Some(Transport::default()),
         });
         endpoints.refresh_all(&cache);
         Self { cache, endpoints, cell }
@@ -207,8 +207,11 @@ fn a_port_number_is_looked_for_among_the_tcp_ports() {
         .join("\n---\n"),
     );
     let mut endpoints = Endpoints::default();
-    let cell =
-        endpoints.cell(&Upstream { port: port(), policy: UpstreamPolicy::default(), transport: Transport::default() });
+    let cell = endpoints.cell(&Upstream {
+        port: port(),
+        policy: UpstreamPolicy::default(),
+        transport: Some(Transport::default()),
+    });
     endpoints.refresh_all(&cache);
     assert_eq!(addresses(&cell.load().all), ["10.0.0.1:8080"]);
     let udp = SERVICE.replace("{name: http, port: 80}", "{name: http, port: 80, protocol: UDP}");

@@ -1,6 +1,11 @@
 //! The translation in progress: everything that the sources add to.
 
-use super::{Context, Outcome, Translation, claims::Policies, found::Certificates, transport};
+use super::{
+    Context, Outcome, Translation,
+    claims::Policies,
+    found::Certificates,
+    transport::{self, Asked},
+};
 use crate::{
     control::cache::Cache,
     model::{
@@ -124,15 +129,20 @@ impl<'a> Build<'a> {
         self.outcomes.push(outcome);
     }
 
+    fn finish_upstream(&mut self, port: ServicePort) -> Upstream {
+        let policy = self.policies.of(&port);
+        let asked = Asked { port: &port, scheme: policy.scheme, tls: self.policies.tls_of(&port) };
+        let transport = transport::of(self.cache, self.context, &asked, &mut self.diagnostics);
+        Upstream { port, policy, transport }
+    }
+
     /// The finished translation.
     pub(super) fn finish(mut self) -> Translation {
+        let ports = std::mem::take(&mut self.ports);
+        let upstreams = ports.into_iter().map(|port| self.finish_upstream(port)).collect();
         self.diagnostics.sort();
         self.diagnostics.dedup();
         self.outcomes.sort_by(|a, b| a.object.cmp(&b.object));
-        let policies = &self.policies;
-        let upstream =
-            |port| Upstream { policy: policies.of(&port), transport: transport::of(self.cache, &port), port };
-        let upstreams = self.ports.into_iter().map(upstream).collect();
         let (certificates, default_certificate) = self.certificates.finish();
         let snapshot = Snapshot {
             listeners: self.context.listeners.clone(),

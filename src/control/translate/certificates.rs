@@ -67,7 +67,7 @@ fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>
         return None;
     }
     if !build.context.secrets.covers(namespace) {
-        let message = not_read(build, namespace);
+        let message = references::not_read(build.context, namespace);
         refuse(build, Reason::InvalidCertificateRef, message);
         return None;
     }
@@ -103,19 +103,6 @@ fn instead(build: &Build<'_>, wanted: Wanted<'_>) -> &'static str {
     } else {
         "there is no default certificate either, so TLS handshakes fail for names that no other certificate covers"
     }
-}
-
-fn not_read(build: &Build<'_>, namespace: &str) -> String {
-    let mut message = format!(
-        "Secrets of namespace `{namespace}` are not read: add it to the chart value tls.namespaces (flag --tls-namespaces)"
-    );
-    if let Some((at, account)) = &build.context.service_account {
-        message.push_str(&format!(
-            ". Without the chart, also: kubectl create role {account}-secrets -n {namespace} --verb=get,list,watch --resource=secrets; \
-             kubectl create rolebinding {account}-secrets -n {namespace} --role={account}-secrets --serviceaccount={at}:{account}"
-        ));
-    }
-    message
 }
 
 fn warn_of_dates(build: &mut Build<'_>, wanted: Wanted<'_>, parsed: &ParsedCertificate) {

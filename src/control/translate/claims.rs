@@ -1,5 +1,6 @@
 //! The settings of Service ports, each with the object that set it first.
 
+use crate::resource::EndpointTls;
 use crate::{
     control::compile::policy::Setting,
     model::{diagnostic::ObjectRef, target::ServicePort, upstream::UpstreamPolicy},
@@ -32,6 +33,14 @@ impl Policies {
         let mut policy = UpstreamPolicy::default();
         self.claims.get(port).into_iter().flatten().for_each(|claim| claim.setting.apply(&mut policy));
         policy
+    }
+
+    /// How TLS is spoken to the endpoints of a port, and the object that says so.
+    pub(super) fn tls_of(&self, port: &ServicePort) -> Option<(&EndpointTls, &ObjectRef)> {
+        self.claims.get(port)?.iter().find_map(|claim| match &claim.setting {
+            Setting::Tls(tls) => Some((&**tls, &claim.owner)),
+            _ => None,
+        })
     }
 
     /// Sets what nobody has set yet. A setting that somebody has set to the same is no conflict.

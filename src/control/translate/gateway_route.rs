@@ -48,6 +48,7 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
         return build.close(outcome);
     }
     let (spec, compiled) = (&route.serving.object().spec, route.serving.compiled());
+    note_trust(spec, &mut outcome);
     let mut entries = Entries::new(route);
     let rules = spec.rules.as_deref().unwrap_or_default();
     let limits = limits::of_route(build, route);
@@ -217,6 +218,13 @@ fn share(build: &mut Build<'_>, backend: &BackendRef, target: &Target, outcome: 
         Err(reason) => BackendTarget::Invalid(*reason),
     };
     Backend { target, weight: u32::try_from(backend.weight).unwrap_or_default() }
+}
+
+fn note_trust(spec: &GatewayRouteSpec, outcome: &mut Outcome) {
+    let tls = spec.proxy.as_ref().and_then(|proxy| proxy.tls.as_ref());
+    if tls.is_some_and(|tls| tls.insecure_skip_verify.unwrap_or_default()) {
+        outcome.notes.push("spec.proxy.tls.insecureSkipVerify: any certificate of endpoints is taken".to_owned());
+    }
 }
 
 fn note_path_safety(index: usize, safety: PathSafety, outcome: &mut Outcome) {

@@ -3,6 +3,7 @@
 //! A grant counts only in the namespace that it opens, and taking it away closes that namespace
 //! at the next translation. A refusal reads the same whether the target exists or not.
 
+use super::Context;
 use crate::control::cache::Cache;
 use gateway_api::apis::standard::referencegrants::{ReferenceGrantFrom, ReferenceGrantSpec, ReferenceGrantTo};
 
@@ -53,6 +54,20 @@ pub fn may_reference(cache: &Cache, from: From<'_>, to: To<'_>) -> Result<(), St
     let granted = from.namespace == to.namespace
         || cache.grants.in_namespace(to.namespace).any(|(_, grant)| permits(&grant.spec, from, to));
     if granted { Ok(()) } else { Err(denial(from, to)) }
+}
+
+/// What to say of a namespace whose Secrets are not read.
+pub(super) fn not_read(context: &Context, namespace: &str) -> String {
+    let mut message = format!(
+        "Secrets of namespace `{namespace}` are not read: add it to the chart value tls.namespaces (flag --tls-namespaces)"
+    );
+    if let Some((at, account)) = &context.service_account {
+        message.push_str(&format!(
+            ". Without the chart, also: kubectl create role {account}-secrets -n {namespace} --verb=get,list,watch --resource=secrets; \
+             kubectl create rolebinding {account}-secrets -n {namespace} --role={account}-secrets --serviceaccount={at}:{account}"
+        ));
+    }
+    message
 }
 
 fn permits(grant: &ReferenceGrantSpec, from: From<'_>, to: To<'_>) -> bool {

@@ -1,3 +1,5 @@
+mod transport;
+
 use super::*;
 use crate::{
     control::{
@@ -8,7 +10,6 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::Kind,
-        transport::Protocol,
     },
     table::{HostPattern, PathPattern},
 };
@@ -328,26 +329,6 @@ fn a_panic_costs_one_version_of_one_object() {
     }
     upsert(&mut cache, &route("a", 3, &path("/three")));
     assert_eq!(regexes(&run(&cache)).first().map(String::as_str), Some(r"\A(?:/three)\z"));
-}
-
-#[test]
-fn the_port_of_a_service_says_what_is_spoken() {
-    let spoken = |word: &str| {
-        let service = SERVICE.replace("{port: 80}", &format!("{{port: 80, appProtocol: {word}}}"));
-        let route = route("a", 1, "rules: [{backends: [{service: web}]}]");
-        let translation = run(&cache(&format!("{service}\n---\n{route}")));
-        let warned = translation.diagnostics.iter().map(|diagnostic| (&*diagnostic.field, diagnostic.reason));
-        let warned: Vec<_> = warned.map(|(field, reason)| (field.to_owned(), reason)).collect();
-        (translation.snapshot.upstreams[0].transport.protocol, warned)
-    };
-    for word in ["http", "kubernetes.io/ws"] {
-        assert_eq!(spoken(word), (Protocol::Http1, vec![]), "{word}");
-    }
-    for word in ["grpc", "h2c", "kubernetes.io/h2c"] {
-        assert_eq!(spoken(word), (Protocol::Http2, vec![]), "{word}");
-    }
-    let warning = ("spec.rules[0].backends[0].port".to_owned(), Reason::UnsupportedProtocol);
-    assert_eq!(spoken("example.com/new"), (Protocol::Http1, vec![warning]));
 }
 
 #[test]

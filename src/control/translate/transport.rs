@@ -1,24 +1,58 @@
-//! Transports of upstreams: what the port of a Service says that its endpoints speak.
+//! Transports of upstreams: what the port of a Service says that its endpoints speak, and what a
+//! policy says of it.
 
-use crate::{
-    control::{cache::Cache, ports::tcp_ports},
-    model::{
-        target::ServicePort,
-        transport::{Protocol, Transport},
-    },
+use super::{
+    Context,
+    references::{self, From, GATEWAY_ROUTE, SECRET, To},
 };
+use crate::{
+    control::{cache::Cache, compile::certificate, ports::tcp_ports},
+    model::{
+        condition::{ConditionType, Reason},
+        diagnostic::{Diagnostic, ObjectRef, Severity},
+        target::ServicePort,
+        transport::{EndpointTls, Protocol, Transport, Trust},
+        upstream::Scheme,
+    },
+    resource::{self, SecretRef},
+};
+use aws_lc_rs::digest;
+use k8s_openapi::api::core::v1::Secret;
+use rustls::{pki_types::ServerName, sign::CertifiedKey};
+use std::sync::Arc;
 
-/// How the endpoints of a port are connected to.
-pub(super) fn of(cache: &Cache, port: &ServicePort) -> Transport {
-    let protocol = app_protocol(cache, port).and_then(understand).unwrap_or_default();
-    Transport { protocol }
+/// A port, and what is set for it.
+pub(super) struct Asked<'a> {
+    pub(super) port: &'a ServicePort,
+    pub(super) scheme: Option<Scheme>,
+    /// How TLS is to be spoken, and the object that says so.
+    pub(super) tls: Option<(&'a resource::EndpointTls, &'a ObjectRef)>,
+}
+
+/// How the endpoints of a port are connected to; `None` where what is set cannot be used.
+pub(super) fn of(
+    cache: &Cache,
+    context: &Context,
+    asked: &Asked<'_>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Transport> {
+    let (scheme, protocol) = app_protocol(cache, asked.port).and_then(understand).unwrap_or_default();
+    match asked.scheme.unwrap_or(scheme) {
+        Scheme::Http => Some(Transport { protocol, tls: None }),
+        Scheme::Https => {
+            let tls = Tls { cache, context, asked }.resolve(diagnostics)?;
+            Some(Transport { protocol, tls: Some(Arc::new(tls)) })
+        }
+    }
 }
 
 /// The words that the port's `appProtocol` may have.
-fn understand(word: &str) -> Option<Protocol> {
+fn understand(word: &str) -> Option<(Scheme, Protocol)> {
     match word {
-        "http" | "kubernetes.io/ws" => Some(Protocol::Http1),
-        "grpc" | "h2c" | "kubernetes.io/h2c" => Some(Protocol::Http2),
+        "http" | "kubernetes.io/ws" => Some((Scheme::Http, Protocol::Http1)),
+        "grpc" | "h2c" | "kubernetes.io/h2c" => Some((Scheme::Http, Protocol::Http2)),
+        "https" | "kubernetes.io/wss" => Some((Scheme::Https, Protocol::Http1)),
+        "h2" => Some((Scheme::Https, Protocol::Http2)),
         _ => None,
     }
 }
@@ -28,11 +62,106 @@ pub(super) fn warning(cache: &Cache, port: &ServicePort) -> Option<String> {
     let word = app_protocol(cache, port).filter(|word| understand(word).is_none())?;
     Some(format!(
         "port {} of Service `{}` has appProtocol `{word}`, which is not known here, so HTTP/1.1 is spoken: use {}",
-        port.port, port.service, "http, kubernetes.io/ws, kubernetes.io/h2c or grpc"
+        port.port, port.service, "http, https, grpc, h2, kubernetes.io/h2c, kubernetes.io/ws or kubernetes.io/wss"
     ))
 }
 
 fn app_protocol<'a>(cache: &'a Cache, port: &ServicePort) -> Option<&'a str> {
     let service = cache.services.get(&port.namespace, &port.service)?;
     tcp_ports(service).find(|known| known.port == i32::from(port.port))?.app_protocol.as_deref()
+}
+
+/// TLS that is asked for.
+struct Tls<'a> {
+    cache: &'a Cache,
+    context: &'a Context,
+    asked: &'a Asked<'a>,
+}
+
+/// Why a Secret cannot be used.
+type Refusal = (Reason, String);
+
+impl Tls<'_> {
+    fn resolve(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<EndpointTls> {
+        let mut id = digest::Context::new(&digest::SHA256);
+        let trust = self.trust(&mut id);
+        let certificate = self.certificate();
+        let mut note = |field: &str, (reason, message): Refusal| {
+            let Some((_, owner)) = self.asked.tls else { return };
+            let (object, field) = (owner.clone(), format!("spec.proxy.tls.{field}"));
+            let (severity, condition) = (Severity::Error, ConditionType::ResolvedRefs);
+            diagnostics.push(Diagnostic { object, field, severity, condition, reason, message });
+        };
+        let trust = trust.map_err(|refusal| note("caSecret", refusal)).ok();
+        let certificate = certificate.map_err(|refusal| note("clientCertificate", refusal)).ok();
+        let (trust, certificate, server_names) = (trust?, certificate?, self.server_names());
+        for name in &server_names {
+            id.update(name.to_str().as_bytes());
+            id.update(b"\n");
+        }
+        for shown in certificate.iter().flat_map(|key| &key.cert) {
+            id.update(shown);
+        }
+        let id = id.finish().as_ref().iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte));
+        Some(EndpointTls { id, server_names, trust, certificate })
+    }
+
+    /// Names of Services are host names, so that none of these is left out.
+    fn server_names(&self) -> Box<[ServerName<'static>]> {
+        let ServicePort { namespace, service, .. } = self.asked.port;
+        let named = self.asked.tls.and_then(|(tls, _)| tls.server_name.clone());
+        let of_service =
+            || vec![format!("{service}.{namespace}.svc"), format!("{service}.{namespace}.svc.cluster.local")];
+        let names = named.map_or_else(of_service, |name| vec![name]);
+        names.into_iter().filter_map(|name| ServerName::try_from(name).ok()).collect()
+    }
+
+    fn trust(&self, id: &mut digest::Context) -> Result<Trust, Refusal> {
+        let tls = self.asked.tls;
+        if tls.is_some_and(|(tls, _)| tls.insecure_skip_verify.unwrap_or_default()) {
+            id.update(b"anyone");
+            return Ok(Trust::Anyone);
+        }
+        let Some((wanted, owner)) = tls.and_then(|(tls, owner)| Some((tls.ca_secret.as_ref()?, owner))) else {
+            return Ok(Trust::Authorities(Arc::clone(&self.context.system_authorities)));
+        };
+        let secret = self.secret(wanted, owner)?;
+        let (roots, bytes) = certificate::authorities(secret).map_err(|error| unusable(wanted, &error.to_string()))?;
+        id.update(bytes);
+        Ok(Trust::Authorities(Arc::new(roots)))
+    }
+
+    fn certificate(&self) -> Result<Option<Arc<CertifiedKey>>, Refusal> {
+        let wanted = self.asked.tls.and_then(|(tls, owner)| Some((tls.client_certificate.as_ref()?, owner)));
+        let Some((wanted, owner)) = wanted else { return Ok(None) };
+        self.secret(wanted, owner)?;
+        let namespace = wanted.namespace.as_deref().unwrap_or(&owner.namespace);
+        let held = self.cache.secrets.get(namespace, &wanted.name).and_then(|tracked| tracked.serving());
+        match held.map(|held| &**held.compiled()) {
+            Some(Ok(parsed)) => Ok(Some(Arc::clone(&parsed.key))),
+            Some(Err(error)) => Err(unusable(wanted, &error.to_string())),
+            None => Err(unusable(wanted, "it cannot be read")),
+        }
+    }
+
+    fn secret(&self, wanted: &SecretRef, owner: &ObjectRef) -> Result<&Secret, Refusal> {
+        let (own, name) = (&*owner.namespace, &*wanted.name);
+        let namespace = wanted.namespace.as_deref().unwrap_or(own);
+        let from = From { kind: GATEWAY_ROUTE, namespace: own };
+        references::may_reference(self.cache, from, To { kind: SECRET, namespace, name })
+            .map_err(|message| (Reason::RefNotPermitted, message))?;
+        if !self.context.secrets.covers(namespace) {
+            return Err((Reason::InvalidCertificateRef, references::not_read(self.context, namespace)));
+        }
+        let held = self.cache.secrets.get(namespace, name).and_then(|tracked| tracked.newest());
+        held.map(|held| &**held.object()).ok_or_else(|| {
+            let message = format!("there is no Secret `{name}` in namespace `{namespace}`: requests get 500");
+            (Reason::InvalidCertificateRef, message)
+        })
+    }
+}
+
+fn unusable(wanted: &SecretRef, problem: &str) -> Refusal {
+    let message = format!("Secret `{}` cannot be used: {problem}; requests get 500", wanted.name);
+    (Reason::InvalidCertificateRef, message)
 }

@@ -29,7 +29,11 @@ fn outcome<S>(policy: &OutlierPolicy, sent: &Sent<S>) -> Outcome {
         Ok((response, _)) if response.status().is_server_error() => policy.count_server_errors,
         Ok(_) => false,
         Err(lost) => match lost.failure {
-            Failure::ConnectFailed | Failure::ConnectTimeout | Failure::UpstreamBroken => policy.count_connect_failures,
+            Failure::ConnectFailed
+            | Failure::ConnectTimeout
+            | Failure::UpstreamTlsFailed
+            | Failure::UpstreamTlsTimeout
+            | Failure::UpstreamBroken => policy.count_connect_failures,
             Failure::UpstreamTimeout => policy.count_timeouts,
             _ => return Outcome::Unknown,
         },

@@ -4,9 +4,15 @@ use crate::{
     live::cell::EndpointCell,
     model::{
         rule::Overrides,
+        transport::Transport,
         upstream::{TimeLimit, Upstream, UpstreamPolicy},
     },
-    proxy::{clock::Clock, core::Core, request_body::RequestBody, upstream::forward::TryTime},
+    proxy::{
+        clock::Clock,
+        core::Core,
+        request_body::RequestBody,
+        upstream::{Way, forward::TryTime},
+    },
 };
 use http::{HeaderMap, Method, Request, Uri, Version};
 use std::{rc::Rc, time::Duration};
@@ -15,6 +21,8 @@ use std::{rc::Rc, time::Duration};
 pub(crate) struct Plan<'r> {
     pub(crate) core: &'r Rc<Core>,
     pub(crate) upstream: &'r Upstream,
+    /// How its endpoints are connected to.
+    pub(crate) transport: &'r Transport,
     pub(crate) cell: &'r EndpointCell,
     /// What the route sets in place of the upstream's policy.
     pub(crate) overrides: &'r Overrides,
@@ -27,6 +35,11 @@ pub(crate) struct Plan<'r> {
 impl Plan<'_> {
     pub(super) const fn policy(&self) -> &UpstreamPolicy {
         &self.upstream.policy
+    }
+
+    /// How its endpoints are reached.
+    pub(super) const fn way(&self) -> Way<'_> {
+        Way { policy: self.policy(), transport: self.transport }
     }
 
     pub(super) fn retries(&self) -> usize {

@@ -1,12 +1,9 @@
 //! New connections to endpoints, made in steps, each with its limit in time.
 
-use super::{connection::Fresh, http2::Multiplexed};
+use super::{Way, connection::Fresh, http2::Multiplexed};
 use crate::{
     metrics::Protection,
-    model::{
-        transport::{Protocol, Transport},
-        upstream::Upstream,
-    },
+    model::transport::{EndpointTls, Protocol, Transport},
     proxy::{clock::race, core::Core, error::Failure},
 };
 use http::uri::Scheme;
@@ -18,6 +15,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// The kernel asks after a silent peer from this time on.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -27,12 +25,19 @@ pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
 pub(super) struct Dial {
     address: SocketAddr,
     timeout: Duration,
+    handshake_timeout: Duration,
     transport: Transport,
 }
 
 impl Dial {
-    pub(super) fn new(address: SocketAddr, upstream: &Upstream) -> Self {
-        Self { address, timeout: upstream.policy.dial_timeout, transport: upstream.transport.clone() }
+    pub(super) fn new(address: SocketAddr, way: Way<'_>) -> Self {
+        let policy = way.policy;
+        Self {
+            address,
+            timeout: policy.dial_timeout,
+            handshake_timeout: policy.tls_handshake_timeout,
+            transport: way.transport.clone(),
+        }
     }
 
     /// Makes it.
@@ -45,7 +50,24 @@ impl Dial {
 
     async fn steps(&self, core: &Rc<Core>) -> Result<Fresh, Failure> {
         let stream = self.reach(core).await?;
-        self.speak(core, stream, self.transport.protocol, Scheme::HTTP).await
+        let Some(tls) = &self.transport.tls else {
+            return self.speak(core, stream, self.transport.protocol, Scheme::HTTP).await;
+        };
+        let stream = self.secure(core, stream, tls).await?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
+        Box::pin(self.speak(core, stream, protocol, Scheme::HTTPS)).await
+    }
+
+    async fn secure(&self, core: &Core, stream: TcpStream, tls: &EndpointTls) -> Result<TlsStream<TcpStream>, Failure> {
+        let config = core.pools.tls(&self.transport, tls).map_err(|_| Failure::UpstreamTlsFailed)?;
+        let name = tls.server_names.first().ok_or(Failure::UpstreamTlsFailed)?.clone();
+        let shaking = TlsConnector::from(config).connect(name, stream);
+        let shaken = within(core, self.handshake_timeout, Box::pin(shaking)).await;
+        shaken.ok_or(Failure::UpstreamTlsTimeout)?.map_err(|error| {
+            core.log_unreachable(self.address, &error);
+            Failure::UpstreamTlsFailed
+        })
     }
 
     /// Begins to speak HTTP.
@@ -61,7 +83,8 @@ impl Dial {
                 Ok(Fresh::Http1(sender))
             }
             Protocol::Http2 => {
-                let opening = within(core, self.timeout, Multiplexed::over(stream, scheme, &core.clock)).await;
+                let opening =
+                    within(core, self.timeout, Box::pin(Multiplexed::over(stream, scheme, &core.clock))).await;
                 opening.ok_or(Failure::ConnectTimeout)?.map(Fresh::Http2)
             }
         }

@@ -1,15 +1,12 @@
 //! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{connection::Connection, reach::reach};
-use crate::{
-    model::upstream::Upstream,
-    proxy::{
-        clock::{Clock, Deadline, TimeIsUp, race},
-        core::Core,
-        error::{BodyError, Failure},
-        permit::Permit,
-        request_body::{BodyWatch, RequestBody},
-    },
+use super::{Way, connection::Connection, reach::reach};
+use crate::proxy::{
+    clock::{Clock, Deadline, TimeIsUp, race},
+    core::Core,
+    error::{BodyError, Failure},
+    permit::Permit,
+    request_body::{BodyWatch, RequestBody},
 };
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -40,14 +37,14 @@ impl From<Failure> for Lost {
 /// Sends a request and waits for the response head.
 pub(crate) async fn forward(
     core: &Rc<Core>,
-    upstream: &Upstream,
+    way: Way<'_>,
     permit: &Permit,
     request: Request<RequestBody>,
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
 ) -> Result<(Response<Incoming>, Connection), Lost> {
     // Pinned first: the race then moves a pointer, not the whole future.
-    let sending = std::pin::pin!(send(core, upstream, permit, request, body));
+    let sending = std::pin::pin!(send(core, way, permit, request, body));
     let Some(time) = time else { return sending.await };
     within(&core.clock, time, body, sending).await.unwrap_or_else(|TimeIsUp| Err(Failure::UpstreamTimeout.into()))
 }
@@ -76,13 +73,13 @@ async fn within<F: Future>(
 
 async fn send(
     core: &Rc<Core>,
-    upstream: &Upstream,
+    way: Way<'_>,
     permit: &Permit,
     mut request: Request<RequestBody>,
     body: Option<&BodyWatch>,
 ) -> Result<(Response<Incoming>, Connection), Lost> {
     loop {
-        let (mut connection, reused) = match reach(core, permit.endpoint(), upstream).await {
+        let (mut connection, reused) = match reach(core, permit.endpoint(), way).await {
             Ok(reached) => reached,
             Err(failure) => return Err(Lost { failure, unsent: Some(Box::new(request)) }),
         };

@@ -4,14 +4,15 @@
 //! connections age and end. Their lifetime lies below the 5 s after which common servers close idle
 //! connections, so that we close first.
 
-use super::{connection::Connection, http2::Multiplexed, reach::UnderWay};
+use super::{connection::Connection, http2::Multiplexed, reach::UnderWay, tls::Configurations};
 use crate::{
     live::endpoint::Endpoint,
-    model::transport::Transport,
+    model::transport::{EndpointTls, Protocol, Transport},
     proxy::{clock::Clock, permit::Permit, request_body::RequestBody},
 };
 use hashbrown::HashMap;
 use hyper::client::conn::http1;
+use rustls::ClientConfig;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// How long a connection may idle, in ticks of the clock: 4 s.
@@ -30,6 +31,7 @@ pub(crate) struct Pools {
     by_key: RefCell<HashMap<Key, Pool>>,
     most_idle: usize,
     clock: Rc<Clock>,
+    tls: Configurations,
 }
 
 /// Endpoints are told apart by their shared state, which a pool keeps alive.
@@ -51,6 +53,8 @@ struct Pool {
     idle: Vec<Idle>,
     shared: Vec<Rc<Multiplexed>>,
     dialling: UnderWay,
+    /// The endpoint took HTTP/1.1 though HTTP/2 was offered, so that no dial can be shared.
+    speaks_http1: bool,
 }
 
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl Pools {
     /// Empty pools for one of so many cores.
     pub(crate) fn new(cores: usize, clock: &Rc<Clock>) -> Rc<Self> {
         let most_idle = (MOST_IDLE / cores).max(1);
-        Rc::new(Self { by_key: RefCell::default(), most_idle, clock: Rc::clone(clock) })
+        Rc::new(Self { by_key: RefCell::default(), most_idle, clock: Rc::clone(clock), tls: Configurations::default() })
     }
 
     /// A connection to an endpoint that is ready for a request.
@@ -89,7 +93,22 @@ impl Pools {
 
     /// Lets all requests use a connection.
     pub(super) fn share(&self, endpoint: &Arc<Endpoint>, transport: &Transport, shared: &Rc<Multiplexed>) {
-        self.with(endpoint, Key::of(endpoint, transport), |pool| pool.shared.push(Rc::clone(shared)));
+        self.with(endpoint, Key::of(endpoint, transport), |pool| {
+            pool.speaks_http1 = false;
+            pool.shared.push(Rc::clone(shared));
+        });
+    }
+
+    /// Notes that the endpoint took HTTP/1.1.
+    pub(super) fn note_http1(&self, endpoint: &Arc<Endpoint>, transport: &Transport) {
+        self.with(endpoint, Key::of(endpoint, transport), |pool| pool.speaks_http1 = true);
+    }
+
+    /// Whether requests can share a dial.
+    pub(super) fn shares_dials(&self, endpoint: &Endpoint, transport: &Transport) -> bool {
+        let pools = self.by_key.borrow();
+        transport.protocol == Protocol::Http2
+            && pools.get(&Key::of(endpoint, transport)).is_none_or(|pool| !pool.speaks_http1)
     }
 
     /// The dial that is under way.
@@ -103,16 +122,28 @@ impl Pools {
         self.with(endpoint, Key::of(endpoint, transport), |pool| pool.dialling = dialling);
     }
 
+    /// How a transport speaks TLS.
+    pub(super) fn tls(&self, transport: &Transport, tls: &EndpointTls) -> Result<Arc<ClientConfig>, rustls::Error> {
+        self.tls.of(transport, tls, self.clock.now())
+    }
+
     /// Closes connections that idled for too long, or whose endpoint is gone.
     pub(crate) fn sweep(&self) {
         let now = self.clock.now();
+        self.tls.sweep(now);
         self.by_key.borrow_mut().retain(|_, pool| !pool.endpoint.is_removed() && pool.sweep(now));
     }
 }
 
 impl Pool {
     fn new(endpoint: &Arc<Endpoint>) -> Self {
-        Self { endpoint: Arc::clone(endpoint), idle: Vec::new(), shared: Vec::new(), dialling: UnderWay::default() }
+        Self {
+            endpoint: Arc::clone(endpoint),
+            idle: Vec::new(),
+            shared: Vec::new(),
+            dialling: UnderWay::default(),
+            speaks_http1: false,
+        }
     }
 
     fn take(&mut self) -> Option<Connection> {

@@ -5,13 +5,13 @@
 //! it.
 
 use super::{
+    Way,
     connect::Dial,
     connection::{Connection, Fresh},
     http2::Multiplexed,
 };
 use crate::{
     live::endpoint::Endpoint,
-    model::{transport::Protocol, upstream::Upstream},
     proxy::{core::Core, error::Failure, request_body::RequestBody},
 };
 use futures_util::{
@@ -57,15 +57,16 @@ impl fmt::Debug for UnderWay {
 pub(super) async fn reach(
     core: &Rc<Core>,
     endpoint: &Arc<Endpoint>,
-    upstream: &Upstream,
+    way: Way<'_>,
 ) -> Result<(Connection, bool), Failure> {
     loop {
-        if let Some(connection) = core.pools.take(endpoint, &upstream.transport) {
+        if let Some(connection) = core.pools.take(endpoint, way.transport) {
             return Ok((connection, true));
         }
-        let connection = match upstream.transport.protocol {
-            Protocol::Http1 => alone(core, endpoint, upstream).await?,
-            Protocol::Http2 => together(core, endpoint, upstream).await?,
+        let connection = if core.pools.shares_dials(endpoint, way.transport) {
+            together(core, endpoint, way).await?
+        } else {
+            alone(core, endpoint, way).await?
         };
         // A connection that so many waited for may be full already.
         if let Some(connection) = connection {
@@ -74,25 +75,23 @@ pub(super) async fn reach(
     }
 }
 
-async fn alone(core: &Rc<Core>, endpoint: &Arc<Endpoint>, upstream: &Upstream) -> Result<Option<Connection>, Failure> {
-    match Dial::new(endpoint.address(), upstream).connect(core).await? {
+async fn alone(core: &Rc<Core>, endpoint: &Arc<Endpoint>, way: Way<'_>) -> Result<Option<Connection>, Failure> {
+    let dial = Dial::new(endpoint.address(), way);
+    // Handshakes have large futures, and most requests need none.
+    match Box::pin(dial.connect(core)).await? {
         Fresh::Http1(sender) => Ok(Some(Connection::Http1(sender))),
         Fresh::Http2(shared) => {
-            core.pools.share(endpoint, &upstream.transport, &shared);
+            core.pools.share(endpoint, way.transport, &shared);
             Ok(shared.open().map(Connection::Http2))
         }
     }
 }
 
-async fn together(
-    core: &Rc<Core>,
-    endpoint: &Arc<Endpoint>,
-    upstream: &Upstream,
-) -> Result<Option<Connection>, Failure> {
-    let under_way = core.pools.dialling(endpoint, &upstream.transport);
+async fn together(core: &Rc<Core>, endpoint: &Arc<Endpoint>, way: Way<'_>) -> Result<Option<Connection>, Failure> {
+    let under_way = core.pools.dialling(endpoint, way.transport);
     let dialling = under_way.join().unwrap_or_else(|| {
-        let dialling = dial(Rc::clone(core), Arc::clone(endpoint), upstream).shared();
-        core.pools.dials(endpoint, &upstream.transport, UnderWay(dialling.downgrade()));
+        let dialling = dial(Rc::clone(core), Arc::clone(endpoint), way).shared();
+        core.pools.dials(endpoint, way.transport, UnderWay(dialling.downgrade()));
         dialling
     });
     Ok(match dialling.await? {
@@ -101,15 +100,18 @@ async fn together(
     })
 }
 
-fn dial(core: Rc<Core>, endpoint: Arc<Endpoint>, upstream: &Upstream) -> Dialling {
-    let dial = Dial::new(endpoint.address(), upstream);
-    let transport = upstream.transport.clone();
+fn dial(core: Rc<Core>, endpoint: Arc<Endpoint>, way: Way<'_>) -> Dialling {
+    let dial = Dial::new(endpoint.address(), way);
+    let transport = way.transport.clone();
     async move {
         let fresh = dial.connect(&core).await;
         // Who comes from now on finds the connection, or begins anew.
         core.pools.dials(&endpoint, &transport, UnderWay::default());
         Ok(match fresh? {
-            Fresh::Http1(sender) => Dialled::Http1(Rc::new(Cell::new(Some(sender)))),
+            Fresh::Http1(sender) => {
+                core.pools.note_http1(&endpoint, &transport);
+                Dialled::Http1(Rc::new(Cell::new(Some(sender))))
+            }
             Fresh::Http2(shared) => {
                 core.pools.share(&endpoint, &transport, &shared);
                 Dialled::Http2(shared)

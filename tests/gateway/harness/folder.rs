@@ -76,6 +76,15 @@ impl Folder {
         self.write(&format!("{name}.service.json"), &list.to_string())
     }
 
+    /// `<name>.secret.json`: authorities, PEM, as cert-manager writes them.
+    pub(crate) fn authorities(&self, name: &str, certificates: &str) -> &Self {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "type": "kubernetes.io/tls",
+            "stringData": {"ca.crt": certificates, "tls.crt": "", "tls.key": ""},
+        });
+        self.write(&format!("{name}.secret.json"), &secret.to_string())
+    }
+
     /// `<name>.secret.json`: a certificate with its key, both PEM.
     pub(crate) fn secret(&self, name: &str, (certificate, key): &(String, String)) -> &Self {
         let secret = json!({

@@ -18,12 +18,14 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// A body that is sent frame by frame.
 pub(crate) type Streamed = UnsyncBoxBody<Bytes, Infallible>;
@@ -77,8 +79,26 @@ impl Peer {
         .await
     }
 
+    /// Answers over TLS with the body of the request.
+    pub(crate) async fn secure_echo(tls: ServerConfig) -> Self {
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        Self::serve(100, Some(acceptor), |request| async {
+            let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
+            Response::new(whole(body.unwrap_or_default()))
+        })
+        .await
+    }
+
     /// Gives these answers, to so many requests at a time on a connection.
     pub(crate) async fn start<A, F>(streams: u32, answer: A) -> Self
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Streamed>> + Send + 'static,
+    {
+        Self::serve(streams, None, answer).await
+    }
+
+    async fn serve<A, F>(streams: u32, tls: Option<TlsAcceptor>, answer: A) -> Self
     where
         A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Streamed>> + Send + 'static,
@@ -93,7 +113,7 @@ impl Peer {
             while let Ok((stream, _)) = listener.accept().await {
                 let connection = accepted.fetch_add(1, Ordering::Relaxed);
                 let serve = Serve { streams, connection, calls: Arc::clone(&seen), answer: answer.clone() };
-                open.spawn(serve.stream(stream));
+                open.spawn(serve.stream(stream, tls.clone()));
             }
         });
         Self { address, connections, calls, _tasks: tasks }
@@ -132,9 +152,15 @@ where
     A: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<Streamed>> + Send + 'static,
 {
-    async fn stream(self, stream: TcpStream) {
+    async fn stream(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         // Else the last piece of a window waits for the kernel to confirm the ones before.
         let _ = stream.set_nodelay(true);
+        if let Some(acceptor) = tls {
+            // The gateway may refuse this peer's certificate.
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            return self.speak(stream, is_http2).await;
+        }
         let mut start = [0; 3];
         let is_http2 = matches!(stream.peek(&mut start).await, Ok(3)) && start == *b"PRI";
         self.speak(stream, is_http2).await;

@@ -64,7 +64,7 @@ impl Watched for Secret {
     /// Other keys of a TLS Secret are none of our business.
     fn trim(object: &mut Map<String, Value>) {
         if let Some(data) = object.get_mut("data").and_then(Value::as_object_mut) {
-            data.retain(|key, _| matches!(key.as_str(), "tls.crt" | "tls.key"));
+            data.retain(|key, _| matches!(key.as_str(), "ca.crt" | "tls.crt" | "tls.key"));
         }
     }
 }
