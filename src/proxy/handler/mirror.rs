@@ -116,13 +116,14 @@ impl Duplicate {
         let Generation { snapshot, cells, .. } = &self.generation.value;
         let at = self.mirror.target.index();
         let (upstream, cell) = (&snapshot.upstreams[at], &cells[at]);
+        let Some(transport) = &upstream.transport else { return Mirrored::Failed };
         let mut request = Request::new(body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.target;
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.client, request.headers(), request.uri());
-        let plan = Plan { core, upstream, cell, overrides: &Overrides::default(), hash, deadline: None };
+        let plan = Plan { core, upstream, transport, cell, overrides: &Overrides::default(), hash, deadline: None };
         let Ok((response, lease)) = retry::send_once(&plan, request).await else { return Mirrored::Failed };
         let body = Body::upstream(response.into_body(), lease);
         // Whether it ends well or in time matters to nobody.
