@@ -3,22 +3,11 @@
 
 use super::{
     error::Failure,
-    fields::{is_chunked, is_identity, is_per_hop, is_reserved},
+    fields::{Scan, is_chunked, is_identity, is_per_hop, is_reserved},
 };
 use crate::settings::Limits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header::HOST};
 use std::borrow::Cow;
-
-/// What one pass over the header fields found.
-#[derive(Debug, Default)]
-pub(crate) struct Scan {
-    /// Fields that only the gateway may set, or that belong to one connection.
-    pub(crate) strip: Vec<HeaderName>,
-    /// A Connection field is there.
-    pub(crate) connection: bool,
-    /// An Upgrade field is there.
-    pub(crate) upgrade: bool,
-}
 
 /// Checks the head of a request against the limits and the rules of the protocol.
 pub(crate) fn admit<B>(request: &Request<B>, limits: &Limits, trusted: bool) -> Result<Scan, Failure> {

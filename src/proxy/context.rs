@@ -4,8 +4,7 @@
 //! address, the id and the path from here, never from header fields.
 
 use super::{
-    admission::Scan,
-    fields::{clean_request, connection_tokens, list},
+    fields::{Scan, clean_request, connection_tokens, list},
     grpc,
     peer::Peer,
 };

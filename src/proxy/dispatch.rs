@@ -2,13 +2,13 @@
 //! to the response.
 
 use super::{
-    admission::{self, Scan},
+    admission,
     body::Body,
     context::{self, RequestContext, X_REQUEST_ID},
     core::{Core, Phase},
     error::Failure,
     exchange::Exchange,
-    fields::count_hop,
+    fields::{Scan, count_hop},
     grpc,
     handler::{self, Routed},
     installed::Installed,

@@ -1,13 +1,24 @@
 //! Which header fields carry identity and which belong to one connection, and the removal of the
 //! latter in both directions.
 
-use super::{admission::Scan, error::Failure};
+use super::error::Failure;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONNECTION, CONTENT_LENGTH, MAX_FORWARDS, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Frame;
+
+/// What one pass over the header fields found.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Fields that only the gateway may set, or that belong to one connection.
+    pub(crate) strip: Vec<HeaderName>,
+    /// A Connection field is there.
+    pub(crate) connection: bool,
+    /// An Upgrade field is there.
+    pub(crate) upgrade: bool,
+}
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.
 pub(crate) fn is_identity(name: &str) -> bool {
