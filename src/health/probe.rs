@@ -9,7 +9,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{
-    Request, StatusCode, Uri,
+    Request, Response, StatusCode, Uri,
     header::{CONNECTION, HOST, USER_AGENT},
 };
 use http_body_util::Empty;
@@ -59,16 +59,7 @@ pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, protocol: Op
 async fn ask(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault> {
     let request = request(address, check).map_err(Fault::Request)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Fault::Answer)?;
-    let driven = async {
-        // How it ends is told by the answer.
-        let _ = connection.await;
-        std::future::pending::<Infallible>().await
-    };
-    let response = tokio::select! {
-        response = sender.send_request(request) => response.map_err(Fault::Answer)?,
-        never = driven => match never {},
-    };
-    judge(response.status(), check)
+    judge(over(connection, sender.send_request(request)).await?, check)
 }
 
 async fn ask_http2(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault> {
@@ -80,16 +71,24 @@ async fn ask_http2(stream: TcpStream, address: SocketAddr, check: &CheckRequest)
     *request.uri_mut() = target.build().map_err(Fault::Request)?;
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(Fault::Answer)?;
+    judge(over(connection, sender.send_request(request)).await?, check)
+}
+
+/// The status that an exchange over a connection brings.
+async fn over<B>(
+    connection: impl Future<Output = hyper::Result<()>>,
+    answer: impl Future<Output = hyper::Result<Response<B>>>,
+) -> Result<StatusCode, Fault> {
     let driven = async {
         // How it ends is told by the answer.
         let _ = connection.await;
         std::future::pending::<Infallible>().await
     };
     let response = tokio::select! {
-        response = sender.send_request(request) => response.map_err(Fault::Answer)?,
+        response = answer => response.map_err(Fault::Answer)?,
         never = driven => match never {},
     };
-    judge(response.status(), check)
+    Ok(response.status())
 }
 
 fn judge(status: StatusCode, check: &CheckRequest) -> Result<(), Fault> {
