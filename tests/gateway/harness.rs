@@ -18,6 +18,7 @@ mod peer;
 mod process;
 mod redis;
 mod tls;
+mod upstream;
 mod wire;
 
 pub(crate) use authority::Authority;
@@ -31,6 +32,7 @@ pub(crate) use message::Reply;
 pub(crate) use peer::{Peer, Streamed, frames, piped, whole};
 pub(crate) use redis::Redis;
 pub(crate) use tls::{Client as TlsClient, shown};
+pub(crate) use upstream::{nobody, sick, with_policy};
 pub(crate) use wire::{Wire, get, request};
 
 use std::time::Duration;

@@ -1,62 +1,18 @@
 //! Health of endpoints: who is ejected, who is found unhealthy, and when neither is believed.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use http_body_util::Full;
-use hyper::{Response, StatusCode};
-use tokio::net::TcpListener;
-
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, eventually};
-
-async fn over(endpoints: &[SocketAddr], policy: &str) -> Gateway {
-    let folder = Folder::new();
-    folder.service("echo", endpoints).route("web", &with(policy));
-    Gateway::start(folder).await
-}
-
-fn with(policy: &str) -> String {
-    format!("{{{policy}, rules: [{{backends: [{{service: echo}}]}}]}}")
-}
-
-async fn statuses(gateway: &Gateway, count: usize) -> Vec<u16> {
-    let mut statuses = Vec::new();
-    for _ in 0..count {
-        statuses.push(gateway.get("/").await.status);
-    }
-    statuses
-}
-
-/// A backend that is sick (503) as long as it is told to be.
-async fn patient(sick: &Arc<AtomicBool>) -> Backend {
-    let sick = Arc::clone(sick);
-    Backend::answering(move |_| {
-        let mut response = Response::new(Full::from("hello"));
-        if sick.load(Ordering::Relaxed) {
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        }
-        response
-    })
-    .await
-}
-
-/// An address that refuses connections.
-async fn refusing() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port must be free");
-    listener.local_addr().expect("a listener has an address")
-}
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, eventually, nobody, sick, with_policy};
 
 #[tokio::test]
 async fn an_endpoint_that_fails_in_a_row_is_ejected_and_comes_back() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let (bad, good) = (patient(&sick).await, Backend::echo("good").await);
+    let told = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (sick(&told, |_| true).await, Backend::echo("good").await);
     let policy = "proxy: {retryCount: 0}, outlierEjection: {consecutiveErrors: 3, ejectionTime: 500ms}";
-    let gateway = over(&[bad.address(), good.address()], policy).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], &with_policy(policy)).await;
     eventually(DEADLINE, "the endpoint is ejected", || async {
         let status = gateway.get("/").await.status;
         if gateway.log().contains("endpoint ejected") { Ok(()) } else { Err(status) }
@@ -69,24 +25,24 @@ async fn an_endpoint_that_fails_in_a_row_is_ejected_and_comes_back() {
         (line["endpoint"].as_str(), line["service"].as_str(), line["reason"].as_str()),
         (Some(&*bad.address().to_string()), Some("default/echo:80"), Some("server_error"))
     );
-    sick.store(false, Ordering::Relaxed);
+    told.store(false, Ordering::Relaxed);
     eventually(DEADLINE, "the endpoint is back", || async {
         gateway.get("/").await;
         let seen = bad.seen().len();
         if seen > 3 { Ok(()) } else { Err(seen) }
     })
     .await;
-    assert_eq!(statuses(&gateway, 10).await, [200; 10]);
+    assert_eq!(gateway.statuses(10).await, [200; 10]);
 }
 
 #[tokio::test]
 async fn the_last_endpoint_stays_whatever_it_does() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let (one, two) = (patient(&sick).await, patient(&sick).await);
+    let told = Arc::new(AtomicBool::new(true));
+    let (one, two) = (sick(&told, |_| true).await, sick(&told, |_| true).await);
     let policy = "proxy: {retryCount: 0}, \
                   outlierEjection: {consecutiveErrors: 1, ejectionTime: 60s, maxEjectionPercent: 100}";
-    let gateway = over(&[one.address(), two.address()], policy).await;
-    assert_eq!(statuses(&gateway, 10).await, [503; 10]);
+    let gateway = Gateway::over(&[one.address(), two.address()], &with_policy(policy)).await;
+    assert_eq!(gateway.statuses(10).await, [503; 10]);
     let mut seen = [one.seen().len(), two.seen().len()];
     seen.sort_unstable();
     assert_eq!(seen, [1, 9], "one is ejected at its first error, and the other has all the rest");
@@ -94,42 +50,42 @@ async fn the_last_endpoint_stays_whatever_it_does() {
 
 #[tokio::test]
 async fn only_errors_that_are_asked_for_count() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let (bad, good) = (patient(&sick).await, Backend::echo("good").await);
+    let told = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (sick(&told, |_| true).await, Backend::echo("good").await);
     let policy = "proxy: {retryCount: 0}, outlierEjection: {consecutiveErrors: 1, failOn: [ConnectFailure]}";
-    let gateway = over(&[bad.address(), good.address()], policy).await;
-    assert_eq!(statuses(&gateway, 10).await.into_iter().filter(|status| *status == 503).count(), 5);
-    gateway.folder.service("echo", &[refusing().await, good.address()]);
+    let gateway = Gateway::over(&[bad.address(), good.address()], &with_policy(policy)).await;
+    assert_eq!(gateway.statuses(10).await.into_iter().filter(|status| *status == 503).count(), 5);
+    gateway.folder.service("echo", &[nobody().await, good.address()]);
     eventually(DEADLINE, "the endpoint that refuses is ejected", || async {
         let status = gateway.get("/").await.status;
         if gateway.log().contains("\"reason\":\"connect_failed\"") { Ok(()) } else { Err(status) }
     })
     .await;
-    assert_eq!(statuses(&gateway, 20).await, [200; 20]);
+    assert_eq!(gateway.statuses(20).await, [200; 20]);
 }
 
 #[tokio::test]
 async fn below_the_panic_threshold_all_endpoints_get_requests() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let (bad, good) = (patient(&sick).await, Backend::echo("good").await);
+    let told = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (sick(&told, |_| true).await, Backend::echo("good").await);
     let policy = |threshold| {
         format!(
             "proxy: {{retryCount: 0}}, balancing: {{panicThreshold: {threshold}}}, \
              outlierEjection: {{consecutiveErrors: 1, ejectionTime: 60s}}"
         )
     };
-    let gateway = over(&[bad.address(), good.address()], &policy(50)).await;
-    assert_eq!(statuses(&gateway, 20).await.into_iter().filter(|status| *status == 503).count(), 1);
-    gateway.folder.route("web", &with(&policy(51)));
+    let gateway = Gateway::over(&[bad.address(), good.address()], &with_policy(&policy(50))).await;
+    assert_eq!(gateway.statuses(20).await.into_iter().filter(|status| *status == 503).count(), 1);
+    gateway.folder.route("web", &with_policy(&policy(51)));
     gateway.until("a.example", "/", |reply| reply.status == 503).await;
-    assert_eq!(statuses(&gateway, 20).await.into_iter().filter(|status| *status == 503).count(), 10);
+    assert_eq!(gateway.statuses(20).await.into_iter().filter(|status| *status == 503).count(), 10);
 }
 
 #[tokio::test]
 async fn why_an_endpoint_is_not_reached_is_logged_but_not_for_each_request() {
-    let address = refusing().await;
-    let gateway = over(&[address], "proxy: {retryCount: 0}").await;
-    assert_eq!(statuses(&gateway, 100).await, [502; 100]);
+    let address = nobody().await;
+    let gateway = Gateway::over(&[address], &with_policy("proxy: {retryCount: 0}")).await;
+    assert_eq!(gateway.statuses(100).await, [502; 100]);
     let message = "no connection to an endpoint";
     let line = logged(&gateway, message).await;
     assert_eq!((line["level"].as_str(), line["endpoint"].as_str()), (Some("WARN"), Some(&*address.to_string())));
@@ -143,7 +99,7 @@ async fn why_an_endpoint_is_not_reached_is_logged_but_not_for_each_request() {
 async fn requests_stay_in_the_zone_while_hints_say_so() {
     let (here, there) = (Backend::echo("here").await, Backend::echo("there").await);
     let folder = Folder::new();
-    folder.service("echo", &[here.address(), there.address()]).route("web", &with("proxy: {}"));
+    folder.service("echo", &[here.address(), there.address()]).route("web", &with_policy("proxy: {}"));
     let hint = |file: &str, zones: [&str; 2]| {
         let text = std::fs::read_to_string(folder.path().join(file)).expect("the file must be there");
         let mut list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
@@ -169,15 +125,7 @@ fn checked(more: &str) -> String {
 
 /// A backend that fails its checks as long as it is told to, and answers everything else.
 async fn looking_ill(ill: &Arc<AtomicBool>) -> Backend {
-    let ill = Arc::clone(ill);
-    Backend::answering(move |seen| {
-        let mut response = Response::new(Full::from("hello"));
-        if seen.target.starts_with("/healthz") && ill.load(Ordering::Relaxed) {
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        }
-        response
-    })
-    .await
+    sick(ill, |seen| seen.target.starts_with("/healthz")).await
 }
 
 fn asked(backend: &Backend, path: &str) -> usize {
@@ -207,7 +155,7 @@ async fn logged(gateway: &Gateway, message: &str) -> serde_json::Value {
 async fn an_endpoint_that_fails_its_checks_is_passed_by_until_it_passes_them() {
     let ill = Arc::new(AtomicBool::new(true));
     let (bad, good) = (looking_ill(&ill).await, Backend::echo("good").await);
-    let gateway = over(&[bad.address(), good.address()], &checked("")).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], &with_policy(&checked(""))).await;
     unhealthy(&gateway, 1.0).await;
     for _ in 0..10 {
         assert_eq!(gateway.get("/x").await.field("x-backend"), Some("good"));
@@ -231,7 +179,7 @@ async fn an_endpoint_that_fails_its_checks_is_passed_by_until_it_passes_them() {
 #[tokio::test]
 async fn an_endpoint_is_checked_once_per_process_and_interval() {
     let backend = Backend::echo("echo").await;
-    let gateway = over(&[backend.address()], &checked("")).await;
+    let gateway = Gateway::over(&[backend.address()], &with_policy(&checked(""))).await;
     let began = std::time::Instant::now();
     let before = asked(&backend, "/healthz");
     eventually(DEADLINE, "ten checks come", || {
@@ -248,10 +196,10 @@ async fn an_endpoint_is_checked_once_per_process_and_interval() {
 async fn without_a_path_it_is_enough_to_be_connected_to() {
     let (good, silent) = (Backend::echo("good").await, Script::start(|_, _| std::future::ready(())).await);
     let policy = "proxy: {retryCount: 0}, healthCheck: {interval: 100ms, unhealthyThreshold: 1}";
-    let gateway = over(&[refusing().await, good.address()], policy).await;
+    let gateway = Gateway::over(&[nobody().await, good.address()], &with_policy(policy)).await;
     let line = logged(&gateway, "endpoint unhealthy").await;
     assert!(line["reason"].as_str().is_some_and(|reason| reason.starts_with("no connection: ")), "{line}");
-    assert_eq!(statuses(&gateway, 10).await, [200; 10]);
+    assert_eq!(gateway.statuses(10).await, [200; 10]);
     gateway.folder.service("echo", &[silent.address(), good.address()]);
     unhealthy(&gateway, 0.0).await;
     eventually(DEADLINE, "the other is checked", || {
@@ -271,23 +219,23 @@ async fn an_endpoint_that_answers_too_late_is_unhealthy() {
     })
     .await;
     let policy = "healthCheck: {path: /, interval: 100ms, timeout: 200ms, unhealthyThreshold: 1}";
-    let gateway = over(&[late.address(), good.address()], policy).await;
+    let gateway = Gateway::over(&[late.address(), good.address()], &with_policy(policy)).await;
     assert_eq!(logged(&gateway, "endpoint unhealthy").await["reason"], "not within 200ms");
-    assert_eq!(statuses(&gateway, 10).await, [200; 10]);
+    assert_eq!(gateway.statuses(10).await, [200; 10]);
 }
 
 #[tokio::test]
 async fn a_change_of_the_check_is_followed_and_its_end_forgets_what_it_found() {
     let ill = Arc::new(AtomicBool::new(true));
     let (bad, good) = (looking_ill(&ill).await, Backend::echo("good").await);
-    let gateway = over(&[bad.address(), good.address()], &checked("")).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], &with_policy(&checked(""))).await;
     unhealthy(&gateway, 1.0).await;
-    gateway.folder.route("web", &with(&checked(", statuses: ['200', '500-599'], host: echo.example")));
+    gateway.folder.route("web", &with_policy(&checked(", statuses: ['200', '500-599'], host: echo.example")));
     unhealthy(&gateway, 0.0).await;
     assert_eq!(bad.last().one("host"), Some("echo.example"));
-    gateway.folder.route("web", &with(&checked("")));
+    gateway.folder.route("web", &with_policy(&checked("")));
     unhealthy(&gateway, 1.0).await;
-    gateway.folder.route("web", &with("proxy: {retryCount: 0}"));
+    gateway.folder.route("web", &with_policy("proxy: {retryCount: 0}"));
     gateway.until("a.example", "/x", |reply| reply.field("x-backend") == Some("answering")).await;
     let known = gateway.metric("paifang_endpoints{state=\"eligible\"}").await;
     assert_eq!((known, gateway.metric("paifang_endpoints{state=\"unhealthy\"}").await), (2.0, 0.0));
@@ -297,15 +245,15 @@ async fn a_change_of_the_check_is_followed_and_its_end_forgets_what_it_found() {
 async fn a_start_waits_for_no_check_and_a_service_that_fails_all_is_served() {
     let ill = Arc::new(AtomicBool::new(true));
     let backend = looking_ill(&ill).await;
-    let gateway = over(&[backend.address()], &checked("")).await;
+    let gateway = Gateway::over(&[backend.address()], &with_policy(&checked(""))).await;
     assert_eq!(gateway.get("/").await.status, 200);
     unhealthy(&gateway, 1.0).await;
     assert_eq!(
         gateway.metric("paifang_service_ports{state=\"panicking\"}").await.total_cmp(&1.0),
         std::cmp::Ordering::Equal
     );
-    assert_eq!(statuses(&gateway, 5).await, [200; 5], "the checks are not believed");
-    gateway.folder.route("web", &with(&format!("balancing: {{panicThreshold: 0}}, {}", checked(""))));
+    assert_eq!(gateway.statuses(5).await, [200; 5], "the checks are not believed");
+    gateway.folder.route("web", &with_policy(&format!("balancing: {{panicThreshold: 0}}, {}", checked(""))));
     gateway.until("a.example", "/", |reply| reply.status == 503).await;
     gateway.get("/nobody").await;
     assert_eq!(gateway.logged("/nobody").await["reason"], "no_healthy_endpoint");
@@ -315,7 +263,7 @@ async fn a_start_waits_for_no_check_and_a_service_that_fails_all_is_served() {
 #[tokio::test]
 async fn an_endpoint_that_goes_is_not_checked_any_more() {
     let (gone, stays) = (Backend::echo("gone").await, Backend::echo("stays").await);
-    let gateway = over(&[gone.address(), stays.address()], &checked("")).await;
+    let gateway = Gateway::over(&[gone.address(), stays.address()], &with_policy(&checked(""))).await;
     eventually(DEADLINE, "both are checked", || {
         let counts = [asked(&gone, "/healthz"), asked(&stays, "/healthz")];
         std::future::ready(if counts.iter().all(|count| *count > 0) { Ok(()) } else { Err(format!("{counts:?}")) })

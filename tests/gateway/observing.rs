@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, Wire, eventually, get, request, within};
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, Wire, eventually, get, nobody, request, within};
 
 const ANY: &str = "{rules: [{matches: [{path: {value: /in}}], backends: [{service: echo}]}]}";
 
@@ -87,8 +87,7 @@ async fn a_failed_request_says_why() {
     let line = gateway.logged("/nowhere").await;
     assert_eq!((&line["status"], &line["reason"]), (&404.into(), &"no_route".into()), "{line}");
     assert!(line.get("route").is_none() && line.get("endpoint").is_none(), "{line}");
-    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let gateway = Gateway::start(Folder::with(nobody, ANY)).await;
+    let gateway = Gateway::start(Folder::with(nobody().await, ANY)).await;
     gateway.ask(get("a.example", "/in/broken")).await;
     let line = gateway.logged("/in/broken").await;
     assert_eq!((&line["status"], &line["reason"]), (&502.into(), &"connect_failed".into()), "{line}");

@@ -1,30 +1,14 @@
 //! Tries at another endpoint, and what is never tried again.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use http_body_util::Full;
 use hyper::{Response, StatusCode};
-use tokio::net::TcpListener;
 
-use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request};
-
-/// An address at which nobody listens, and nobody will.
-async fn nobody() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port must be free");
-    listener.local_addr().expect("a listener must have an address")
-}
-
-async fn over(endpoints: &[SocketAddr], spec: &str) -> Gateway {
-    let folder = Folder::new();
-    folder.service("echo", endpoints).route("web", spec);
-    Gateway::start(folder).await
-}
+use crate::harness::{Backend, Gateway, Script, Wire, get, nobody, request};
 
 /// An endpoint that takes requests and hangs up on each.
 async fn hangs_up() -> (Script, Arc<AtomicUsize>) {
@@ -47,7 +31,7 @@ const REPLAYING: &str = "{proxy: {retryCount: 2}, rules: [{backends: [{service: 
 #[tokio::test]
 async fn one_dead_endpoint_of_three_costs_nobody_anything() {
     let (one, two) = (Backend::echo("one").await, Backend::echo("two").await);
-    let gateway = over(&[one.address(), nobody().await, two.address()], PLAIN).await;
+    let gateway = Gateway::over(&[one.address(), nobody().await, two.address()], PLAIN).await;
     for _ in 0..30 {
         assert_eq!(gateway.get("/").await.status, 200);
         let post = request("POST /", &["Host: a.example"], "not sent, so it may go elsewhere");
@@ -59,7 +43,7 @@ async fn one_dead_endpoint_of_three_costs_nobody_anything() {
 
 #[tokio::test]
 async fn no_endpoint_is_tried_twice() {
-    let gateway = over(&[nobody().await], REPLAYING).await;
+    let gateway = Gateway::over(&[nobody().await], REPLAYING).await;
     let reply = gateway.get("/").await;
     assert_eq!((reply.status, gateway.metric("paifang_upstream_retries_total").await), (502, 1.0));
     assert_eq!(gateway.metric("paifang_upstream_connects_total{result=\"failed\"}").await, 1.0);
@@ -68,11 +52,11 @@ async fn no_endpoint_is_tried_twice() {
 #[tokio::test]
 async fn what_was_sent_is_replayed_only_where_the_route_asks_for_it() {
     let ((bad, taken), good) = (hangs_up().await, Backend::echo("good").await);
-    let gateway = over(&[bad.address(), good.address()], PLAIN).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], PLAIN).await;
     let mut codes = [gateway.get("/").await.status, gateway.get("/").await.status];
     codes.sort_unstable();
     assert_eq!((codes, taken.load(Ordering::Relaxed)), ([200, 502], 1));
-    let gateway = over(&[bad.address(), good.address()], REPLAYING).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], REPLAYING).await;
     for _ in 0..4 {
         assert_eq!(gateway.get("/").await.status, 200);
     }
@@ -83,7 +67,7 @@ async fn what_was_sent_is_replayed_only_where_the_route_asks_for_it() {
 #[tokio::test]
 async fn what_is_not_idempotent_or_has_a_body_is_never_replayed() {
     let ((bad, taken), good) = (hangs_up().await, Backend::echo("good").await);
-    let gateway = over(&[bad.address(), good.address()], REPLAYING).await;
+    let gateway = Gateway::over(&[bad.address(), good.address()], REPLAYING).await;
     for line in ["POST /", "PUT /", "PATCH /"] {
         let ask = || gateway.ask(request(line, &["Host: a.example"], "body"));
         let mut codes = [ask().await.status, ask().await.status];
@@ -103,7 +87,7 @@ async fn a_status_is_retried_where_the_route_names_it() {
     .await;
     let well = Backend::echo("well").await;
     let spec = "{proxy: {retryCount: 1, retryStatuses: [503]}, rules: [{backends: [{service: echo}]}]}";
-    let gateway = over(&[sick.address(), well.address()], spec).await;
+    let gateway = Gateway::over(&[sick.address(), well.address()], spec).await;
     for _ in 0..4 {
         assert_eq!(gateway.get("/").await.status, 200);
     }
@@ -121,7 +105,7 @@ async fn a_try_has_a_time_of_its_own() {
     .await;
     let quick = Backend::echo("quick").await;
     let spec = "{proxy: {retryCount: 1, tryTimeout: 200ms}, rules: [{backends: [{service: echo}]}]}";
-    let gateway = over(&[silent.address(), quick.address()], spec).await;
+    let gateway = Gateway::over(&[silent.address(), quick.address()], spec).await;
     for _ in 0..4 {
         assert_eq!(gateway.get("/").await.status, 200);
     }
@@ -141,14 +125,14 @@ async fn the_whole_request_has_one_time_for_all_its_tries() {
     let (one, two) = (silent().await, silent().await);
     let spec =
         "{proxy: {retryCount: 5, tryTimeout: 60s, requestTimeout: 300ms}, rules: [{backends: [{service: echo}]}]}";
-    let gateway = over(&[one.address(), two.address()], spec).await;
+    let gateway = Gateway::over(&[one.address(), two.address()], spec).await;
     assert_eq!(gateway.get("/").await.status, 504);
     assert_eq!(one.connections() + two.connections(), 1, "there was no time for another try");
 }
 
 #[tokio::test]
 async fn retries_have_a_budget() {
-    let gateway = over(&[nobody().await, nobody().await], PLAIN).await;
+    let gateway = Gateway::over(&[nobody().await, nobody().await], PLAIN).await;
     let mut wire = gateway.open().await;
     for _ in 0..150 {
         assert_eq!(wire.ask(get("a.example", "/")).await.status, 502);

@@ -1,54 +1,17 @@
 //! Limiter and breaker: what endpoints are spared.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
-use http_body_util::Full;
-use hyper::{Response, StatusCode};
-
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, Reply, eventually};
-
-async fn over(endpoints: &[SocketAddr], spec: &str) -> Gateway {
-    let folder = Folder::new();
-    folder.service("echo", endpoints).route("web", spec);
-    Gateway::start(folder).await
-}
-
-fn with(policy: &str) -> String {
-    format!("{{{policy}, rules: [{{backends: [{{service: echo}}]}}]}}")
-}
-
-async fn statuses(gateway: &Gateway, count: usize) -> Vec<u16> {
-    let mut statuses = Vec::new();
-    for _ in 0..count {
-        statuses.push(gateway.get("/").await.status);
-    }
-    statuses
-}
-
-/// A backend that is sick (503) as long as it is told to be.
-async fn patient(sick: &Arc<AtomicBool>) -> Backend {
-    let sick = Arc::clone(sick);
-    Backend::answering(move |_| {
-        let mut response = Response::new(Full::from("hello"));
-        if sick.load(Ordering::Relaxed) {
-            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        }
-        response
-    })
-    .await
-}
+use crate::harness::{Backend, DEADLINE, Gateway, Reply, eventually, sick, with_policy};
 
 #[tokio::test]
 async fn a_full_bucket_passes_its_peak_and_then_its_rate() {
     let backend = Backend::echo("echo").await;
-    let gateway = over(&[backend.address()], &with("limiter: {endpoint: {rate: 5, peak: 10}}")).await;
-    let passed = statuses(&gateway, 30).await.into_iter().filter(|status| *status == 200).count();
+    let gateway = Gateway::over(&[backend.address()], &with_policy("limiter: {endpoint: {rate: 5, peak: 10}}")).await;
+    let passed = gateway.statuses(30).await.into_iter().filter(|status| *status == 200).count();
     assert!((10..=12).contains(&passed), "{passed}");
     let reply: Reply = eventually(DEADLINE, "a request is refused", || async {
         let reply = gateway.get("/").await;
@@ -70,29 +33,31 @@ async fn a_full_bucket_passes_its_peak_and_then_its_rate() {
 #[tokio::test]
 async fn each_endpoint_has_a_bucket_of_its_own() {
     let (one, two) = (Backend::echo("one").await, Backend::echo("two").await);
-    let gateway = over(&[one.address(), two.address()], &with("limiter: {endpoint: {rate: 1, peak: 5}}")).await;
-    let passed = statuses(&gateway, 30).await.into_iter().filter(|status| *status == 200).count();
+    let gateway =
+        Gateway::over(&[one.address(), two.address()], &with_policy("limiter: {endpoint: {rate: 1, peak: 5}}")).await;
+    let passed = gateway.statuses(30).await.into_iter().filter(|status| *status == 200).count();
     assert!((10..=14).contains(&passed), "{passed}");
 }
 
 #[tokio::test]
 async fn a_change_of_the_limit_holds_at_once_for_every_endpoint() {
     let (one, two) = (Backend::echo("one").await, Backend::echo("two").await);
-    let gateway = over(&[one.address(), two.address()], &with("limiter: {endpoint: {rate: 1, peak: 1}}")).await;
-    assert!(statuses(&gateway, 6).await.contains(&429));
-    gateway.folder.route("web", &with("limiter: {endpoint: {rate: 1000000, peak: 1000}}"));
+    let gateway =
+        Gateway::over(&[one.address(), two.address()], &with_policy("limiter: {endpoint: {rate: 1, peak: 1}}")).await;
+    assert!(gateway.statuses(6).await.contains(&429));
+    gateway.folder.route("web", &with_policy("limiter: {endpoint: {rate: 1000000, peak: 1000}}"));
     gateway.until("a.example", "/", |reply| reply.status == 200).await;
-    assert_eq!(statuses(&gateway, 20).await, [200; 20]);
+    assert_eq!(gateway.statuses(20).await, [200; 20]);
 }
 
 const BREAKER: &str = "proxy: {retryCount: 0}, breaker: {maxFailures: 3, openTimeout: 500ms, failOn: [ServerError]}";
 
 #[tokio::test]
 async fn a_breaker_opens_rests_probes_and_closes() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let backend = patient(&sick).await;
-    let gateway = over(&[backend.address()], &with(BREAKER)).await;
-    assert_eq!(statuses(&gateway, 3).await, [503; 3]);
+    let told = Arc::new(AtomicBool::new(true));
+    let backend = sick(&told, |_| true).await;
+    let gateway = Gateway::over(&[backend.address()], &with_policy(BREAKER)).await;
+    assert_eq!(gateway.statuses(3).await, [503; 3]);
     assert_eq!(backend.seen().len(), 3);
     let refused = gateway.get("/resting").await;
     assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
@@ -108,60 +73,62 @@ async fn a_breaker_opens_rests_probes_and_closes() {
     })
     .await;
     assert_eq!(gateway.get("/").await.field("x-backend"), None, "and it rests again");
-    sick.store(false, Ordering::Relaxed);
+    told.store(false, Ordering::Relaxed);
     eventually(DEADLINE, "a probe closes it", || async {
         let status = gateway.get("/").await.status;
         if status == 200 { Ok(()) } else { Err(status) }
     })
     .await;
-    assert_eq!(statuses(&gateway, 5).await, [200; 5]);
+    assert_eq!(gateway.statuses(5).await, [200; 5]);
 }
 
 #[tokio::test]
 async fn requests_pass_by_an_endpoint_whose_breaker_is_open() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let (bad, good) = (patient(&sick).await, Backend::echo("good").await);
-    let spec = with("proxy: {retryCount: 0}, breaker: {maxFailures: 3, openTimeout: 60s, failOn: [ServerError]}");
-    let gateway = over(&[bad.address(), good.address()], &spec).await;
-    let failed = statuses(&gateway, 20).await.into_iter().filter(|status| *status != 200).count();
+    let told = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (sick(&told, |_| true).await, Backend::echo("good").await);
+    let spec =
+        with_policy("proxy: {retryCount: 0}, breaker: {maxFailures: 3, openTimeout: 60s, failOn: [ServerError]}");
+    let gateway = Gateway::over(&[bad.address(), good.address()], &spec).await;
+    let failed = gateway.statuses(20).await.into_iter().filter(|status| *status != 200).count();
     assert_eq!((failed, bad.seen().len()), (3, 3));
 }
 
 #[tokio::test]
 async fn a_breaker_survives_a_swap_of_the_table() {
-    let sick = Arc::new(AtomicBool::new(true));
-    let backend = patient(&sick).await;
-    let spec = with("proxy: {retryCount: 0}, breaker: {maxFailures: 3, openTimeout: 60s, failOn: [ServerError]}");
-    let gateway = over(&[backend.address()], &spec).await;
-    assert_eq!(statuses(&gateway, 3).await, [503; 3]);
-    sick.store(false, Ordering::Relaxed);
+    let told = Arc::new(AtomicBool::new(true));
+    let backend = sick(&told, |_| true).await;
+    let spec =
+        with_policy("proxy: {retryCount: 0}, breaker: {maxFailures: 3, openTimeout: 60s, failOn: [ServerError]}");
+    let gateway = Gateway::over(&[backend.address()], &spec).await;
+    assert_eq!(gateway.statuses(3).await, [503; 3]);
+    told.store(false, Ordering::Relaxed);
     gateway.folder.route("new", "{hostnames: [new.example], rules: [{backends: [{service: echo}]}]}");
     gateway.until("new.example", "/", |reply| reply.status == 503).await;
-    assert_eq!((statuses(&gateway, 3).await, backend.seen().len()), (vec![503; 3], 3));
-    gateway.folder.route("web", &with("proxy: {retryCount: 0}"));
+    assert_eq!((gateway.statuses(3).await, backend.seen().len()), (vec![503; 3], 3));
+    gateway.folder.route("web", &with_policy("proxy: {retryCount: 0}"));
     gateway.until("a.example", "/", |reply| reply.status == 200).await;
 }
 
 #[tokio::test]
 async fn statuses_count_only_where_the_route_says_so() {
-    let backend = patient(&Arc::new(AtomicBool::new(true))).await;
-    let gateway = over(&[backend.address()], &with("breaker: {maxFailures: 1}")).await;
-    assert_eq!(statuses(&gateway, 5).await, [503; 5]);
+    let backend = sick(&Arc::new(AtomicBool::new(true)), |_| true).await;
+    let gateway = Gateway::over(&[backend.address()], &with_policy("breaker: {maxFailures: 1}")).await;
+    assert_eq!(gateway.statuses(5).await, [503; 5]);
     assert_eq!(backend.seen().len(), 5);
 }
 
 #[tokio::test]
 async fn clients_that_go_away_do_not_wedge_a_breaker() {
-    let (sick, hanging) = (Arc::new(AtomicBool::new(true)), Arc::<AtomicUsize>::default());
-    let backend = patient(&sick).await;
-    let spec = with("proxy: {retryCount: 0}, breaker: {maxFailures: 1, openTimeout: 100ms, failOn: [ServerError]}");
-    let gateway = over(&[backend.address()], &spec).await;
+    let told = Arc::new(AtomicBool::new(true));
+    let backend = sick(&told, |_| true).await;
+    let spec =
+        with_policy("proxy: {retryCount: 0}, breaker: {maxFailures: 1, openTimeout: 100ms, failOn: [ServerError]}");
+    let gateway = Gateway::over(&[backend.address()], &spec).await;
     assert_eq!(gateway.get("/").await.status, 503);
-    sick.store(false, Ordering::Relaxed);
+    told.store(false, Ordering::Relaxed);
     for _ in 0..5 {
         let mut wire = gateway.open().await;
         wire.send("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 10\r\n\r\nhalf").await;
-        hanging.fetch_add(1, Ordering::Relaxed);
         drop(wire);
     }
     eventually(DEADLINE, "the breaker closes", || async {
