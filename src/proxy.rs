@@ -40,6 +40,7 @@ pub(crate) mod permit;
 pub(crate) mod reply;
 
 pub(crate) mod access_log;
+pub(crate) mod clients;
 pub(crate) mod clock;
 pub mod core;
 pub(crate) mod install;

@@ -40,10 +40,11 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 16] = [
+const SHARED: [&str; 17] = [
     "access_log",
     "activity",
     "body",
+    "clients",
     "clock",
     "context",
     "core",

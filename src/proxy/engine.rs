@@ -2,10 +2,11 @@
 
 use super::{
     access_log::{self, LogBuffer},
+    clients::Clients,
     connection,
     core::{Core, CoreSettings, Phase},
     install,
-    listener::{Accepted, Acceptor, Bound, Clients, CoreInbox, Told},
+    listener::{Accepted, Acceptor, Bound, CoreInbox, Told},
     tls::Tls,
 };
 use crate::{

@@ -3,7 +3,11 @@
 //! All listeners share one thread. A socket that the kernel spreads over cores by itself
 //! (`SO_REUSEPORT`) would leave some cores idle while others are busy.
 
-use super::{peer::Secured, tls::Tls};
+use super::{
+    clients::{Clients, Place},
+    peer::Secured,
+    tls::Tls,
+};
 use crate::{
     metrics::{CoreMetrics, Protection},
     model::listener::{Listener, Protocol},
@@ -19,10 +23,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
-
-mod clients;
-
-pub(crate) use clients::{Clients, Place};
 
 /// How many connections the kernel holds for us before they are accepted.
 const BACKLOG: i32 = 4096;

@@ -43,7 +43,7 @@ impl Clients {
     }
 
     /// Takes a place; none is needed where nothing is limited.
-    pub(super) fn admit(&self, address: IpAddr) -> Result<Option<Place>, TooMany> {
+    pub(crate) fn admit(&self, address: IpAddr) -> Result<Option<Place>, TooMany> {
         let Some(most) = self.most.filter(|_| !self.trusted.contains(address)) else { return Ok(None) };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.sweep();
