@@ -10,6 +10,7 @@ use super::{
     pace::Pace,
     peer::{Peer, Secured, Session},
     reply::reply,
+    request_body::RequestBody,
 };
 use crate::{
     metrics::{HandshakeFailure, Protection},
@@ -129,7 +130,8 @@ async fn respond(
 ) -> Result<Response<Body>, Infallible> {
     let busy = activity.begin();
     // Pinned first: the wrappers then move a pointer, not the whole future.
-    let answer = std::pin::pin!(dispatch(Rc::clone(core), Rc::clone(peer), request));
+    let mut request = request.map(RequestBody::of);
+    let answer = std::pin::pin!(dispatch(core, peer, &mut request));
     let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         core.metrics.panics.add(1);
         reply(&Failure::Misconfigured, ErrorStyle::default())

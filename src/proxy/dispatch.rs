@@ -15,6 +15,7 @@ use super::{
     limiter::{Asked, Told},
     peer::Peer,
     reply::reply,
+    request_body::RequestBody,
 };
 use crate::{
     metrics::Protection,
@@ -32,25 +33,24 @@ use http::{
     header::{CONNECTION, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY},
     uri::PathAndQuery,
 };
-use hyper::body::Incoming;
 use std::rc::Rc;
 
 /// Answers one request. Never fails: what goes wrong becomes a response.
-pub(crate) async fn dispatch(core: Rc<Core>, peer: Rc<Peer>, request: Request<Incoming>) -> Response<Body> {
+pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Request<RequestBody>) -> Response<Body> {
     let table = core.table();
-    let mut exchange = Exchange::open(&core, &table, &peer, &request);
+    let mut exchange = Exchange::open(core, &table, peer, request);
     let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
     exchange.identified(&id);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { rule: None, secure: peer.tls, limits: None };
-    let is_call = grpc::is_call(&request);
-    let answered = answer.to(&core, &peer, &table, request, &id, &mut exchange).await;
+    let is_call = grpc::is_call(request);
+    let answered = answer.to(core, peer, &table, request, &id, &mut exchange).await;
     let style = || answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
     let mut response = answered.unwrap_or_else(|failure| {
         exchange.failed(&failure);
         reply(&failure, if is_call { ErrorStyle::Grpc } else { style() })
     });
-    answer.finish(&core, version, id, &mut response);
+    answer.finish(core, version, id, &mut response);
     if is_head {
         leave_content_out(&mut response);
     }
@@ -91,19 +91,19 @@ impl<'t> Answer<'t> {
         core: &Rc<Core>,
         peer: &Rc<Peer>,
         table: &'t Installed,
-        mut request: Request<Incoming>,
+        request: &mut Request<RequestBody>,
         id: &HeaderValue,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Failure> {
-        let (found, scan) = find(core, peer, table, &request)?;
+        let (found, scan) = find(core, peer, table, request)?;
         let id_of_rule = *found.matched.payload;
         let rule: &'t Rule = table.rule(id_of_rule);
         self.rule = Some(rule);
         exchange.routed(id_of_rule);
-        let context = context::establish(&mut request, &scan, peer, &core.settings.trusted, id);
+        let context = context::establish(request, &scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
-        let target = check(core, &context, rule, &found, &request)?;
+        let target = check(core, &context, rule, &found, request)?;
         if let Some(limits) = &rule.limits {
             let path = found.path.as_deref().unwrap_or(request.uri().path());
             let (client, headers, matched) = (context.client, request.headers(), &found.matched);
@@ -112,7 +112,7 @@ impl<'t> Answer<'t> {
             self.limits = Some(told);
             admitted?;
         }
-        if !count_hop(&request.method().clone(), request.headers_mut()) {
+        if !count_hop(request) {
             return last_hop(request.method());
         }
         let routed = Routed { core, table, rule, context: &context, target };
@@ -148,7 +148,7 @@ fn find<'t>(
     core: &Core,
     peer: &Peer,
     table: &'t Installed,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
 ) -> Result<(Found<'t>, Scan), Failure> {
     let scan = admission::admit(request, core.limits(), peer.trusted)
         .inspect_err(|_| core.metrics.protect(Protection::Admission))?;
@@ -184,7 +184,7 @@ fn check(
     context: &RequestContext,
     rule: &Rule,
     found: &Found<'_>,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
 ) -> Result<Option<Uri>, Failure> {
     if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
         core.metrics.protect(Protection::Admission);
@@ -208,7 +208,7 @@ fn declared_length(headers: &HeaderMap) -> u64 {
 
 /// The address to use instead. It has no port, whichever the client came in by: HTTPS is served at its
 /// own, and the gateway cannot know which port of a load balancer leads to it.
-fn https_required(request: &Request<Incoming>) -> Failure {
+fn https_required(request: &Request<RequestBody>) -> Failure {
     let host = admission::host(request).unwrap_or_default();
     if host.is_empty() {
         return Failure::BadRequest("The request has no Host field, so there is no address to redirect it to.");

@@ -4,7 +4,7 @@
 use super::error::Failure;
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
+    HeaderMap, HeaderName, HeaderValue, Method, Request,
     header::{CONNECTION, CONTENT_LENGTH, MAX_FORWARDS, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 use http_body::Frame;
@@ -124,10 +124,11 @@ pub(crate) fn name_upgrade(headers: &mut HeaderMap) {
 
 /// Counts a hop of TRACE and OPTIONS, and says whether the request may go further (RFC 9110 section
 /// 7.6.2).
-pub(crate) fn count_hop(method: &Method, headers: &mut HeaderMap) -> bool {
-    if !matches!(*method, Method::OPTIONS | Method::TRACE) {
+pub(crate) fn count_hop<B>(request: &mut Request<B>) -> bool {
+    if !matches!(*request.method(), Method::OPTIONS | Method::TRACE) {
         return true;
     }
+    let headers = request.headers_mut();
     let left = headers.get(MAX_FORWARDS).and_then(|value| value.to_str().ok()?.parse::<u32>().ok());
     if let Some(further) = left.and_then(|left| left.checked_sub(1)) {
         headers.insert(MAX_FORWARDS, further.into());

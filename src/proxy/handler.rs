@@ -13,11 +13,11 @@ use super::{
     error::Failure,
     exchange::Exchange,
     installed::Installed,
+    request_body::RequestBody,
     retry::Plan,
 };
 use crate::model::rule::{BackendTarget, Handler, Rule};
-use ::http::{Request, Response, Uri, request::Parts};
-use hyper::body::Incoming;
+use ::http::{Request, Response, Uri};
 use std::rc::Rc;
 
 /// A request whose rule is known, on its way to a handler.
@@ -33,7 +33,7 @@ pub(crate) struct Routed<'r> {
 /// Handles a request by the kind of its rule.
 pub(crate) async fn handle(
     routed: Routed<'_>,
-    request: Request<Incoming>,
+    request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
     match (routed.rule.handler, &routed.context.upgrade) {
@@ -44,7 +44,7 @@ pub(crate) async fn handle(
 
 impl Routed<'_> {
     /// Picks the backend for this request, and plans how it gets there.
-    pub(crate) fn plan(&self, parts: &Parts) -> Result<Plan<'_>, Failure> {
+    pub(crate) fn plan(&self, request: &Request<RequestBody>) -> Result<Plan<'_>, Failure> {
         let backend = pick_backend(&self.rule.backends, &mut self.core.random.borrow_mut());
         // Nobody is meant to serve: that is how the rule is written (Gateway API), not a state.
         let BackendTarget::Upstream(id) = backend.ok_or(Failure::Misconfigured)?.target else {
@@ -52,7 +52,7 @@ impl Routed<'_> {
         };
         let (upstream, cell) = self.table.upstream(id);
         let transport = upstream.transport.as_ref().ok_or(Failure::Misconfigured)?;
-        let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, &parts.headers, &parts.uri);
+        let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, request.headers(), request.uri());
         Ok(Plan {
             core: self.core,
             upstream,

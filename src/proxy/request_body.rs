@@ -31,7 +31,8 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct RequestBody {
     /// `None` for a request that is sent again, which never has a body.
     incoming: Option<Incoming>,
-    guard: Option<Guard>,
+    /// Boxed, as the copy is: a request moves through many hands, and most have no body.
+    guard: Option<Box<Guard>>,
     copy: Option<Box<Copying>>,
 }
 
@@ -86,6 +87,11 @@ impl RequestBody {
         Self { incoming: None, guard: None, copy: None }
     }
 
+    /// What a client sends.
+    pub(crate) const fn of(incoming: Incoming) -> Self {
+        Self { incoming: Some(incoming), guard: None, copy: None }
+    }
+
     /// The copy of another one.
     pub(crate) fn whole(bytes: Bytes) -> Self {
         let copy = (!bytes.is_empty()).then(|| Box::new(Copying::Is(bytes)));
@@ -99,14 +105,19 @@ impl RequestBody {
         copy
     }
 
-    /// Guards a client's body; one that is empty needs no guard.
-    pub(crate) fn new(incoming: Incoming, clock: &Rc<Clock>, limits: &Limits) -> (Self, Option<Rc<BodyWatch>>) {
-        if incoming.is_end_stream() {
-            return (Self { incoming: Some(incoming), guard: None, copy: None }, None);
+    /// Guards a client's body from now on; one that is empty needs no guard.
+    pub(crate) fn guard(&mut self, clock: &Rc<Clock>, limits: &Limits) -> Option<Rc<BodyWatch>> {
+        if self.is_end_stream() {
+            return None;
         }
-        let guard = Guard::new(clock, limits);
-        let watch = Rc::clone(&guard.watch);
-        (Self { incoming: Some(incoming), guard: Some(guard), copy: None }, Some(watch))
+        let guard = self.guard.insert(Box::new(Guard::new(clock, limits)));
+        Some(Rc::clone(&guard.watch))
+    }
+}
+
+impl Default for RequestBody {
+    fn default() -> Self {
+        Self::empty()
     }
 }
 

@@ -38,18 +38,16 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-/// A request ready for an endpoint.
-pub(crate) struct Outgoing {
-    pub(crate) request: Request<RequestBody>,
-    /// The view on the body, if there is one.
-    pub(crate) body: Option<Rc<BodyWatch>>,
-}
-
 type Answered = (Response<Incoming>, Lease);
 
-/// Sends a request until an endpoint answers, and returns the response head.
-pub(crate) async fn send(plan: &Plan<'_>, outgoing: Outgoing, exchange: &mut Exchange) -> Result<Answered, Failure> {
-    let Outgoing { mut request, body } = outgoing;
+/// Sends a request until an endpoint answers, and returns the response head. `body` is the view on
+/// the body, if there is one.
+pub(crate) async fn send(
+    plan: &Plan<'_>,
+    request: &mut Request<RequestBody>,
+    body: Option<Rc<BodyWatch>>,
+    exchange: &mut Exchange,
+) -> Result<Answered, Failure> {
     let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
     let mut now = exchange.began();
     loop {
@@ -59,28 +57,27 @@ pub(crate) async fn send(plan: &Plan<'_>, outgoing: Outgoing, exchange: &mut Exc
         };
         exchange.forwarded(permit.endpoint().address(), body.as_ref());
         tries.tried.push(permit.endpoint().key());
-        let copied = tries.copy(&request, body.is_some());
-        let (last, again) = match tries.once(permit, request, body.as_deref(), copied).await {
+        let copied = tries.copy(request, body.is_some());
+        let last = match tries.once(permit, request, body.as_deref(), copied).await {
             Once::Over(result) => return result,
-            Once::Again(last, again) => (last, again),
+            Once::Again(last) => last,
         };
         now = Moment::of(Instant::now());
         if !tries.may_go_on(now) {
             return last.into_result();
         }
-        request = again;
         last.pause(&tries).await;
         tries.last = Some(last);
     }
 }
 
 /// Sends a request to one endpoint, whatever comes of it, and returns the response head.
-pub(crate) async fn send_once(plan: &Plan<'_>, request: Request<RequestBody>) -> Result<Answered, Failure> {
+pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Answered, Failure> {
     let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
     let permit = tries.permit(Moment::of(Instant::now()))?;
     match tries.once(permit, request, None, None).await {
         Once::Over(result) => result,
-        Once::Again(last, _) => last.into_result(),
+        Once::Again(last) => last.into_result(),
     }
 }
 
@@ -96,8 +93,8 @@ struct Tries<'p> {
 /// What one try has come to.
 enum Once {
     Over(Result<Answered, Failure>),
-    /// The request may be sent again.
-    Again(Last, Request<RequestBody>),
+    /// The request may be sent again, and is there for it.
+    Again(Last),
 }
 
 /// What is answered when there is no other try.
@@ -141,7 +138,7 @@ impl Tries<'_> {
     async fn once(
         &self,
         mut permit: Permit,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         body: Option<&BodyWatch>,
         copied: Option<Copied>,
     ) -> Once {
@@ -157,15 +154,20 @@ impl Tries<'_> {
                 let answered = (response, Lease::new(Rc::clone(&core.pools), permit, self.plan.transport, connection));
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
-                    Some(copied) => Once::Again(Last::Answered(Box::new(answered)), copied.into_request()),
+                    Some(copied) => {
+                        *request = copied.into_request();
+                        Once::Again(Last::Answered(Box::new(answered)))
+                    }
                 }
             }
             Err(Lost { failure, unsent }) => {
-                let again = unsent.map(|request| *request).or_else(|| copied.map(Copied::into_request));
-                match again.filter(|_| !failure.is_final()) {
-                    None => Once::Over(Err(failure)),
-                    Some(again) => Once::Again(Last::Lost(failure), again),
+                match copied {
+                    _ if failure.is_final() => return Once::Over(Err(failure)),
+                    _ if unsent => {}
+                    Some(copied) => *request = copied.into_request(),
+                    None => return Once::Over(Err(failure)),
                 }
+                Once::Again(Last::Lost(failure))
             }
         }
     }

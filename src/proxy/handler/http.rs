@@ -2,26 +2,20 @@
 
 use super::{Routed, mirror};
 use crate::proxy::{
-    body::Body,
-    error::Failure,
-    exchange::Exchange,
-    fields::clean_response,
-    request_body::RequestBody,
-    retry::{self, Outgoing},
+    body::Body, error::Failure, exchange::Exchange, fields::clean_response, request_body::RequestBody, retry,
     upstream::pool::Lease,
 };
-use http::{HeaderMap, Request, Response, StatusCode, Version, header::CONTENT_LENGTH, request::Parts};
+use http::{Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 /// Passes a request on and streams the answer back.
 pub(crate) async fn proxy(
     routed: &Routed<'_>,
-    request: Request<Incoming>,
+    request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let (parts, incoming) = request.into_parts();
-    let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
+    let (mut response, lease) = pass(routed, request, exchange).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         return Err(Failure::UpstreamBroken);
@@ -35,30 +29,30 @@ pub(crate) async fn proxy(
 /// Passes a request on and returns the response head as the endpoint gave it.
 pub(crate) async fn pass(
     routed: &Routed<'_>,
-    mut parts: Parts,
-    incoming: Incoming,
+    request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
     let core = routed.core;
-    let plan = routed.plan(&parts)?;
+    let plan = routed.plan(request)?;
     if let Some(target) = &routed.target {
-        parts.uri = target.clone();
+        *request.uri_mut() = target.clone();
     }
-    frame(&mut parts.headers, &incoming);
-    let (mut body, watch) = RequestBody::new(incoming, &core.clock, core.limits());
+    frame(request);
+    let watch = request.body_mut().guard(&core.clock, core.limits());
     if let Some(asked) = &routed.rule.mirror {
-        mirror::copy(routed, asked, &parts, &mut body);
+        mirror::copy(routed, asked, request);
     }
-    let outgoing = Outgoing { request: Request::from_parts(parts, body), body: watch };
-    retry::send(&plan, outgoing, exchange).await
+    retry::send(&plan, request, watch, exchange).await
 }
 
 /// Frames the request anew: the length that was understood, not the text that told it.
-fn frame(headers: &mut HeaderMap, body: &Incoming) {
-    if !headers.contains_key(CONTENT_LENGTH) {
+fn frame(request: &mut Request<RequestBody>) {
+    if !request.headers().contains_key(CONTENT_LENGTH) {
         return;
     }
-    match body.size_hint().exact() {
+    let length = request.body().size_hint().exact();
+    let headers = request.headers_mut();
+    match length {
         Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
         None => headers.remove(CONTENT_LENGTH),
     };

@@ -18,7 +18,6 @@ use crate::{
 use ::http::{
     HeaderMap, Method, Request, Uri, Version,
     header::{EXPECT, UPGRADE},
-    request::Parts,
 };
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -33,28 +32,28 @@ const MOST_COPIES: usize = 128;
 const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// Sends a copy of a request on its way, if the rule wants one of this request.
-pub(super) fn copy(routed: &Routed<'_>, mirror: &Mirror, parts: &Parts, body: &mut RequestBody) {
+pub(super) fn copy(routed: &Routed<'_>, mirror: &Mirror, request: &mut Request<RequestBody>) {
     let core = routed.core;
     let chosen = mirror.percent >= 100 || core.random.borrow_mut().u8(..100) < mirror.percent;
-    if !chosen || parts.headers.contains_key(UPGRADE) {
+    if !chosen || request.headers().contains_key(UPGRADE) {
         return;
     }
     let Some(place) = Place::take(core) else { return core.metrics.mirrored(Mirrored::Overflow) };
-    if body.size_hint().lower() > MOST_BYTES as u64 {
+    if request.body().size_hint().lower() > MOST_BYTES as u64 {
         return core.metrics.mirrored(Mirrored::TooLarge);
     }
-    let mut headers = parts.headers.clone();
+    let mut headers = request.headers().clone();
     headers.remove(EXPECT);
     let duplicate = Duplicate {
         place,
         generation: routed.table.generation_held(),
         mirror: *mirror,
         client: routed.context.client,
-        method: parts.method.clone(),
-        target: parts.uri.clone(),
-        version: parts.version,
+        method: request.method().clone(),
+        target: request.uri().clone(),
+        version: request.version(),
         headers,
-        body: (!body.is_end_stream()).then(|| body.tap(MOST_BYTES)),
+        body: (!request.body().is_end_stream()).then(|| request.body_mut().tap(MOST_BYTES)),
     };
     tokio::task::spawn_local(duplicate.run());
 }
@@ -124,7 +123,7 @@ impl Duplicate {
         *request.headers_mut() = self.headers;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.client, request.headers(), request.uri());
         let plan = Plan { core, upstream, transport, cell, overrides: &Overrides::default(), hash, deadline: None };
-        let Ok((response, lease)) = retry::send_once(&plan, request).await else { return Mirrored::Failed };
+        let Ok((response, lease)) = retry::send_once(&plan, &mut request).await else { return Mirrored::Failed };
         let body = Body::upstream(response.into_body(), lease);
         // Whether it ends well or in time matters to nobody.
         let _ = tokio::time::timeout(ANSWER_TIME, discard(body)).await;

@@ -11,9 +11,10 @@ use crate::proxy::{
     exchange::Exchange,
     fields::{clean_response, name_upgrade},
     permit::Permit,
+    request_body::RequestBody,
 };
 use ::http::{HeaderValue, Request, Response, StatusCode, Version, header::UPGRADE};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::rc::Rc;
 
@@ -21,14 +22,13 @@ use std::rc::Rc;
 pub(crate) async fn upgrade(
     routed: &Routed<'_>,
     protocol: &HeaderValue,
-    mut request: Request<Incoming>,
+    request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let client = hyper::upgrade::on(&mut request);
-    let (mut parts, incoming) = request.into_parts();
-    name_upgrade(&mut parts.headers);
-    parts.headers.insert(UPGRADE, protocol.clone());
-    let (mut response, lease) = pass(routed, parts, incoming, exchange).await?;
+    let client = hyper::upgrade::on(&mut *request);
+    name_upgrade(request.headers_mut());
+    request.headers_mut().insert(UPGRADE, protocol.clone());
+    let (mut response, lease) = pass(routed, request, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         clean_response(response.headers_mut())?;
         *response.version_mut() = Version::HTTP_11;

@@ -26,28 +26,45 @@ pub(crate) enum Connection {
     Http2(Stream),
 }
 
-/// A request of which nothing was sent; `None` where some of it may have been.
-pub(super) type Unsent = Option<Box<Request<RequestBody>>>;
+/// How much of a request was sent that got no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unanswered {
+    /// Nothing, and it is back.
+    Unsent,
+    /// Some of it, maybe, and it is gone.
+    Sent,
+}
 
-pub(super) fn unsent(mut error: TrySendError<Request<RequestBody>>) -> Unsent {
-    error.take_message().map(Box::new)
+/// Puts a request back of which nothing was sent.
+pub(super) fn put_back(
+    mut error: TrySendError<Request<RequestBody>>,
+    request: &mut Request<RequestBody>,
+) -> Unanswered {
+    match error.take_message() {
+        Some(unsent) => {
+            *request = unsent;
+            Unanswered::Unsent
+        }
+        None => Unanswered::Sent,
+    }
 }
 
 impl Connection {
-    /// Brings the head into the form of this connection, and sends the request. Fails when no
-    /// response head comes.
+    /// Brings the head into the form of this connection, and sends the request: an empty one stays.
+    /// Fails when no response head comes.
     pub(super) async fn send(
         &mut self,
-        mut request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         endpoint: SocketAddr,
-    ) -> Result<Response<Incoming>, Unsent> {
+    ) -> Result<Response<Incoming>, Unanswered> {
         match self {
             Self::Http1(sender) => {
-                head::as_http1(&mut request, endpoint);
-                sender.try_send_request(request).await.map_err(unsent)
+                head::as_http1(request, endpoint);
+                let sent = sender.try_send_request(std::mem::take(request)).await;
+                sent.map_err(|error| put_back(error, request))
             }
             Self::Http2(stream) => {
-                head::as_http2(&mut request, stream.scheme(), endpoint);
+                head::as_http2(request, stream.scheme(), endpoint);
                 stream.send(request).await
             }
         }

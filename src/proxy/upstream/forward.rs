@@ -1,6 +1,10 @@
 //! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{Way, connection::Connection, reach::reach};
+use super::{
+    Way,
+    connection::{Connection, Unanswered},
+    reach::reach,
+};
 use crate::proxy::{
     clock::{Clock, Deadline, TimeIsUp, race},
     core::Core,
@@ -24,13 +28,13 @@ pub(crate) struct TryTime {
 #[derive(Debug)]
 pub(crate) struct Lost {
     pub(crate) failure: Failure,
-    /// The request, where the endpoint got nothing of it.
-    pub(crate) unsent: Option<Box<Request<RequestBody>>>,
+    /// The endpoint got nothing of the request, which is there as it was.
+    pub(crate) unsent: bool,
 }
 
 impl From<Failure> for Lost {
     fn from(failure: Failure) -> Self {
-        Self { failure, unsent: None }
+        Self { failure, unsent: false }
     }
 }
 
@@ -39,7 +43,7 @@ pub(crate) async fn forward(
     core: &Rc<Core>,
     way: Way<'_>,
     permit: &Permit,
-    request: Request<RequestBody>,
+    request: &mut Request<RequestBody>,
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
 ) -> Result<(Response<Incoming>, Connection), Lost> {
@@ -75,23 +79,22 @@ async fn send(
     core: &Rc<Core>,
     way: Way<'_>,
     permit: &Permit,
-    mut request: Request<RequestBody>,
+    request: &mut Request<RequestBody>,
     body: Option<&BodyWatch>,
 ) -> Result<(Response<Incoming>, Connection), Lost> {
     loop {
         let (mut connection, reused) = match reach(core, permit.endpoint(), way).await {
             Ok(reached) => reached,
-            Err(failure) => return Err(Lost { failure, unsent: Some(Box::new(request)) }),
+            Err(failure) => return Err(Lost { failure, unsent: true }),
         };
         match connection.send(request, permit.endpoint().address()).await {
             Ok(response) => return Ok((response, connection)),
             // The connection died before it took a byte: another one may carry the request,
             // whatever its method.
-            Err(Some(unsent)) if reused => {
-                core.metrics.resends.add(1);
-                request = *unsent;
+            Err(Unanswered::Unsent) if reused => core.metrics.resends.add(1),
+            Err(unanswered) => {
+                return Err(Lost { failure: explain(body), unsent: unanswered == Unanswered::Unsent });
             }
-            Err(unsent) => return Err(Lost { failure: explain(body), unsent }),
         }
     }
 }

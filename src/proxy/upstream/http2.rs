@@ -5,7 +5,7 @@
 
 mod waking;
 
-use super::connection::{Unsent, unsent};
+use super::connection::{Unanswered, put_back};
 use crate::proxy::{clock::Clock, error::Failure, request_body::RequestBody};
 use http::{Request, Response, uri::Scheme};
 use hyper::{
@@ -130,10 +130,11 @@ impl Stream {
         self.0.scheme.clone()
     }
 
-    pub(super) async fn send(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, Unsent> {
-        let sent = self.0.sender.clone().try_send_request(request).await.map_err(unsent);
+    pub(super) async fn send(&self, request: &mut Request<RequestBody>) -> Result<Response<Incoming>, Unanswered> {
+        let sent = self.0.sender.clone().try_send_request(std::mem::take(request)).await;
+        let sent = sent.map_err(|error| put_back(error, request));
         // A connection that takes nothing has ended, though hyper may not have noticed yet.
-        let takes_nothing = matches!(sent, Err(Some(_)));
+        let takes_nothing = matches!(sent, Err(Unanswered::Unsent));
         self.0.retired.set(self.0.retired.get() || takes_nothing);
         sent
     }
