@@ -38,6 +38,21 @@ tier_redis() {
   cargo test --locked --test gateway -- --ignored --test-threads=1 sharing::
 }
 
+# Two gateways on one port, in a network of their own in which the kernel hands connections over.
+tier_handover() {
+  if ! reason="$(handing_over true 2>&1)"; then
+    return "$skip"
+  fi
+  cargo test --locked --test gateway --no-run &&
+    CARGO_NET_OFFLINE=true handing_over cargo test --locked --test gateway -- --ignored --test-threads=1 \
+      --show-output handover::
+}
+
+handing_over() {
+  # shellcheck disable=SC2016 # the inner shell expands it
+  tests/setup/in-namespace.sh sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_migrate_req && exec "$@"' sh "$@"
+}
+
 tier_chart() {
   [[ -e tests/chart/run.sh ]] || return 0
   need PAIFANG_HELM && tests/chart/run.sh
@@ -87,7 +102,7 @@ need() {
 
 # tests_of TIER: how many tests are skipped with it, where that can be counted without building.
 tests_of() {
-  local -A places=([kubernetes]=tests/kubernetes [redis]=tests/gateway/sharing.rs)
+  local -A places=([kubernetes]=tests/kubernetes [redis]=tests/gateway/sharing.rs [handover]=tests/gateway/handover.rs)
   [[ -n ${places[$1]:-} ]] || return 0
   printf ' (%d tests)' "$(grep -rhE '^#\[(tokio::)?test' "${places[$1]}" | wc -l)"
 }
@@ -115,7 +130,7 @@ run_tier() {
 
 tiers=("$@")
 if ((${#tiers[@]} == 0)); then
-  tiers=(format clippy test setup redis chart scripts supply-chain kubernetes)
+  tiers=(format clippy test handover setup redis chart scripts supply-chain kubernetes)
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

@@ -26,7 +26,7 @@ use crate::{
         tls::{MinimumVersion, Tls},
     },
     settings::{Drain, Limits, TrustedProxies},
-    table::swap,
+    table::swap::{self, Acknowledgements},
 };
 use rustls::RootCertStore;
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
@@ -115,7 +115,7 @@ impl Serving {
         }
     }
 
-    fn engine_settings(&self, vitals: &Vitals) -> Result<EngineSettings, String> {
+    fn engine_settings(&self, installed: Acknowledgements, vitals: &Vitals) -> Result<EngineSettings, String> {
         let password = std::env::var(PASSWORD).ok().filter(|password| !password.is_empty());
         let limits = self.process.limits.limits();
         Ok(EngineSettings {
@@ -127,6 +127,7 @@ impl Serving {
             },
             access_log: self.process.access_log != Some(AccessLog::Off),
             store: self.process.store.store(password)?,
+            installed,
             vitals: vitals.clone(),
         })
     }
@@ -141,7 +142,9 @@ impl Serving {
         let secure = self.https.map(|address| (address, "https", Protocol::Https));
         let listeners = plain.into_iter().chain(secure);
         listeners
-            .map(|(address, name, protocol)| bind(Listener { name: name.into(), address, protocol }))
+            .map(|(address, name, protocol)| {
+                bind(Listener { name: name.into(), address, protocol }, self.process.reuse_port)
+            })
             .collect::<Result<_, _>>()
             .map_err(text)
     }
@@ -169,8 +172,9 @@ pub(super) fn serve(serving: Serving) -> Result<(), Failure> {
 async fn run(serving: Serving) -> Result<(), Failure> {
     stopping::ignore_hangups().map_err(text)?;
     let bound = serving.bind()?;
-    let admin =
-        bind(Listener { name: "admin".into(), address: serving.admin, protocol: Protocol::Http }).map_err(text)?;
+    // Probes and metrics are about one process.
+    let admin = Listener { name: "admin".into(), address: serving.admin, protocol: Protocol::Http };
+    let admin = bind(admin, false).map_err(text)?;
     let metrics = Arc::new(Metrics::new(serving.cores(), MOST_SERIES).map_err(text)?);
     let readiness = Readiness::default();
     readiness.waits(TABLE, "the first routing table is not installed yet");
@@ -223,12 +227,12 @@ fn start_engine(
     let settler = Settler {
         published: newest.clone(),
         endpoint_epoch: endpoint_changes.clone(),
-        installed,
+        installed: installed.clone(),
         reports: control.reports,
         readiness: readiness.clone(),
         metrics: metrics.control.clone(),
     };
-    let settings = serving.engine_settings(&control.vitals)?;
+    let settings = serving.engine_settings(installed, &control.vitals)?;
     let engine = Engine::start(settings, metrics, &tls, bound, subscribers, &endpoint_changes);
     tokio::spawn(control.vitals.hold("the controller", controller.run(control.changes, control.synced)));
     tokio::spawn(control.vitals.hold("the settler", settler.run()));

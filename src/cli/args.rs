@@ -17,6 +17,10 @@ pub struct ProcessArgs {
     /// How many cores the data plane uses. Default: as many as the process may use.
     #[arg(long, env = "PAIFANG_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Whether other processes of the same user may listen on the same ports, if they say so too
+    /// (`SO_REUSEPORT`). The admin listener has its port to itself.
+    #[arg(long, env = "PAIFANG_REUSE_PORT")]
+    pub reuse_port: bool,
     /// How long to go on accepting after SIGTERM, while readiness says no.
     #[arg(long, env = "PAIFANG_DRAIN_DELAY", value_name = "DURATION", value_parser = duration)]
     pub drain_delay: Option<Duration>,

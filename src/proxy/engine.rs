@@ -14,7 +14,7 @@ use crate::{
     live::generation::Generation,
     metrics::Metrics,
     settings::{Drain, Limits, SharedStore, TrustedProxies},
-    table::swap::Subscriber,
+    table::swap::{Acknowledgements, Subscriber},
 };
 use std::{
     cell::Cell,
@@ -46,6 +46,8 @@ pub struct EngineSettings {
     pub access_log: bool,
     /// The store in which replicas count together, if there is one.
     pub store: Option<SharedStore>,
+    /// What the cores run: a port that others share is opened once all of them have a table.
+    pub installed: Acknowledgements,
     /// Told when a thread or task of the engine ends.
     pub vitals: Vitals,
 }
@@ -115,7 +117,7 @@ impl Engine {
         };
         let accepting = core_settings
             .vitals
-            .hold("the accepting thread", accept(acceptor, listeners, phases, core_settings.vitals.clone()));
+            .hold("the accepting thread", accept(acceptor, listeners, settings.installed, phases, settings.vitals));
         let acceptor =
             std::thread::Builder::new().name("accept".to_owned()).spawn(move || block_on_local(accepting))?;
         Ok(Self { phase, cores, acceptor, log_writer, loads, drain: settings.drain })
@@ -182,16 +184,26 @@ fn block_on_local(work: impl Future<Output = ()>) {
 }
 
 /// Accepts until the drain delay is over.
-async fn accept(acceptor: Acceptor, listeners: Vec<Bound>, phases: watch::Receiver<Phase>, vitals: Vitals) {
+async fn accept(
+    acceptor: Acceptor,
+    listeners: Vec<Bound>,
+    installed: Acknowledgements,
+    phases: watch::Receiver<Phase>,
+    vitals: Vitals,
+) {
     let mut accepting = JoinSet::new();
     for bound in listeners {
         let acceptor = acceptor.clone();
         let part = format!("the {} listener", bound.listener.name);
-        let mut phases = phases.clone();
+        let (mut phases, mut installed) = (phases.clone(), installed.clone());
+        let ready = async move {
+            // A core that is gone ends the process.
+            let _ = installed.installed(1).await;
+        };
         // Either the phase comes, or the engine is gone: both end the listeners.
         let end = async move { drop(phases.wait_for(|phase| *phase == Phase::Closing).await) };
         accepting.spawn_local(vitals.hold(&part, async move {
-            if let Err(error) = acceptor.run(bound, end).await {
+            if let Err(error) = acceptor.run(bound, ready, end).await {
                 tracing::error!(%error, "a listener has stopped");
             }
         }));

@@ -40,6 +40,8 @@ pub struct Bound {
     pub listener: Listener,
     /// The address that it has: the port is never 0.
     pub address: SocketAddr,
+    /// Whether others listen on the same port: it then takes no connection before there is a table.
+    shared: bool,
     socket: TcpListener,
 }
 
@@ -62,28 +64,31 @@ pub struct BindError {
     source: io::Error,
 }
 
-/// Binds the address of a listener.
+/// Binds the address of a listener; with `reuse_port`, beside others who do the same.
 ///
 /// # Errors
 /// [`BindError`] when the address is in use or not ours.
-pub fn bind(listener: Listener) -> Result<Bound, BindError> {
-    match bind_socket(listener.address) {
-        Ok((socket, address)) => Ok(Bound { listener, address, socket }),
+pub fn bind(listener: Listener, reuse_port: bool) -> Result<Bound, BindError> {
+    match bind_socket(listener.address, reuse_port) {
+        Ok((socket, address)) => Ok(Bound { listener, address, shared: reuse_port, socket }),
         Err(source) => Err(BindError { name: listener.name, address: listener.address, source }),
     }
 }
 
-fn bind_socket(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+fn bind_socket(address: SocketAddr, reuse_port: bool) -> io::Result<(TcpListener, SocketAddr)> {
     let domain = socket2::Domain::for_address(address);
     let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
     if address.is_ipv6() {
         // `[::]` takes IPv4 clients too.
         socket.set_only_v6(false)?;
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    if !reuse_port {
+        socket.listen(BACKLOG)?;
+    }
     let socket = TcpListener::from(socket);
     let address = socket.local_addr()?;
     Ok((socket, address))
@@ -146,11 +151,23 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     /// Accepts connections until `end`, and then those that the kernel has taken already: closing the
-    /// socket would reset them.
-    pub(crate) async fn run(self, bound: Bound, end: impl Future<Output = ()>) -> io::Result<()> {
-        let socket = tokio::net::TcpListener::from_std(bound.socket)?;
+    /// socket would reset them. A shared port is not opened before `ready`.
+    pub(crate) async fn run(
+        self,
+        bound: Bound,
+        ready: impl Future<Output = ()>,
+        end: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let protocol = bound.listener.protocol;
         let mut end = std::pin::pin!(end);
+        if bound.shared {
+            tokio::select! {
+                () = &mut end => return Ok(()),
+                () = ready => {}
+            }
+            socket2::SockRef::from(&bound.socket).listen(BACKLOG)?;
+        }
+        let socket = tokio::net::TcpListener::from_std(bound.socket)?;
         loop {
             let accepted = tokio::select! {
                 biased;

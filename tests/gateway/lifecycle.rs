@@ -192,6 +192,26 @@ async fn a_port_in_use_names_the_listener_and_the_mend() {
     }
 }
 
+#[tokio::test]
+async fn a_port_is_shared_by_those_who_both_say_so() {
+    let backend = Backend::echo("echo").await;
+    let start = async |flags: &[&str]| Gateway::start_with(Folder::with(backend.address(), ANY), flags).await;
+    let first = start(&["--reuse-port"]).await;
+    let http = first.address("http").to_string();
+    let second = start(&["--reuse-port", "--http", &http]).await;
+    drop(first);
+    assert_eq!(second.get("/").await.status, 200);
+    let admin = second.address("admin").to_string();
+    for (flags, taken) in [
+        (["--http", &http, "--admin", "127.0.0.1:0", "--max-headers=100"], "the http listener"),
+        (["--http", "127.0.0.1:0", "--admin", &admin, "--reuse-port"], "the admin listener"),
+    ] {
+        let (code, log) = run_to_end(&Folder::new(), &flags).await;
+        assert_eq!(code, Some(2), "{flags:?}: {log}");
+        assert!(complaint(&log).contains(taken), "{log}");
+    }
+}
+
 const FREE: [&str; 6] = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod errors;
 mod explaining;
 mod forwarding;
 mod grpc;
+mod handover;
 mod harness;
 mod health;
 mod http2;

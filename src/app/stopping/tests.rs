@@ -43,10 +43,11 @@ async fn process() -> Process {
     };
     let plan = SourcePlan::Folder { folder: folder.path().to_owned(), demo: false };
     let source = source::start(&plan, wiring).await.unwrap();
-    let (tables, cores, _) = swap::channel(2);
+    let (tables, cores, installed) = swap::channel(2);
     let (epoch, endpoints) = watch::channel(0);
     let settings = EngineSettings {
         store: None,
+        installed,
         limits: Limits::default(),
         trusted: TrustedProxies::default(),
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(5) },
@@ -54,7 +55,7 @@ async fn process() -> Process {
         vitals: vitals.clone(),
     };
     let listener = Listener { name: "http".into(), address: ([127, 0, 0, 1], 0).into(), protocol: Protocol::Http };
-    let listener = bind(listener).unwrap();
+    let listener = bind(listener, false).unwrap();
     let tls = Arc::new(Tls::new(MinimumVersion::Tls12, true).unwrap());
     let engine = Engine::start(settings, &metrics, &tls, vec![listener], cores, &endpoints).unwrap();
     Process { engine, source, readiness, losses, tables, vitals, _ends: (changed, epoch, folder) }

@@ -161,11 +161,20 @@ impl Gateway {
 
     /// Its resident memory in bytes.
     pub(crate) fn resident(&self) -> usize {
+        let kibibytes: usize = self.status("VmRSS").trim_end_matches(" kB").parse().expect("VmRSS must be a number");
+        kibibytes * 1024
+    }
+
+    /// Whether it runs, as `ps` has it: `T` while it is stopped.
+    pub(crate) fn state(&self) -> String {
+        self.status("State")
+    }
+
+    fn status(&self, name: &str) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
         let status = status.expect("a running process has a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS must be there");
-        let kibibytes: usize = line.trim().trim_end_matches(" kB").parse().expect("VmRSS must be a number");
-        kibibytes * 1024
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("{name} must be there")).trim().to_owned()
     }
 }
 
