@@ -4,12 +4,15 @@
 //! scrapes. Labels come from configuration, never from a request.
 
 pub mod cell;
+pub mod outages;
 pub mod reading;
 pub mod routes;
 
 pub use reading::{Reading, Readings};
 
+use crate::live::breaker::BreakerState;
 use cell::{Histogram, Single};
+use outages::Outages;
 use prometheus::{Encoder as _, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use routes::Routes;
 use std::sync::Arc;
@@ -137,6 +140,10 @@ impl Mirrored {
     ];
 }
 
+/// The states of a breaker; the label of `paifang_breaker_transitions_total`.
+const BREAKER_STATES: [(BreakerState, &str); 3] =
+    [(BreakerState::Closed, "closed"), (BreakerState::HalfOpen, "half_open"), (BreakerState::Open, "open")];
+
 /// What one core counts; it is the only writer.
 #[derive(Debug, Default)]
 pub struct CoreMetrics {
@@ -163,6 +170,9 @@ pub struct CoreMetrics {
     protections: [Single; Protection::ALL.len()],
     failed_handshakes: [Single; HandshakeFailure::ALL.len()],
     mirrors: [Single; Mirrored::ALL.len()],
+    /// Endpoints that were ejected.
+    pub ejections: Single,
+    breakers: [Single; BREAKER_STATES.len()],
 }
 
 impl CoreMetrics {
@@ -174,6 +184,13 @@ impl CoreMetrics {
     /// Counts a TLS handshake that failed.
     pub fn failed_handshake(&self, failure: HandshakeFailure) {
         self.failed_handshakes[failure as usize].add(1);
+    }
+
+    /// Counts a breaker that changed its state.
+    pub fn breaker_turned(&self, to: BreakerState) {
+        if let Some(at) = BREAKER_STATES.iter().position(|(state, _)| *state == to) {
+            self.breakers[at].add(1);
+        }
     }
 
     /// Counts the copy of a request.
@@ -215,6 +232,10 @@ pub struct ControlMetrics {
     pub endpoints: Readings,
     /// Service ports by state.
     pub service_ports: Readings,
+    /// Endpoints that checks found to be in another state, by the new one.
+    pub health_transitions: Readings,
+    /// Endpoints that are out, by name.
+    pub outages: Outages,
     /// 1 on the replica that writes status.
     pub leader: IntGauge,
     /// When certificates expire.
@@ -294,7 +315,7 @@ impl ControlMetrics {
             )?,
             endpoints: Readings::gauges(
                 "paifang_endpoints",
-                "Endpoints of Service ports in use, by state; unhealthy, ejected and breaker_open are eligible too.",
+                "Endpoints of Service ports in use, by state; those in another state are eligible too.",
                 "state",
             )?,
             service_ports: Readings::gauges(
@@ -302,6 +323,12 @@ impl ControlMetrics {
                 "Service ports in use, by state; empty ones have no endpoint, panicking ones do not believe health.",
                 "state",
             )?,
+            health_transitions: Readings::counters(
+                "paifang_health_check_transitions_total",
+                "Endpoints that health checks found to be in another state, by the new one.",
+                "to",
+            )?,
+            outages: Outages::new()?,
             leader: IntGauge::new("paifang_leader", "1 on the replica that writes status.")?,
             certificate_expiry: gauges(
                 "paifang_tls_certificate_expiry_timestamp_seconds",
@@ -322,6 +349,8 @@ impl ControlMetrics {
             Box::new(self.health_checks.clone()),
             Box::new(self.endpoints.clone()),
             Box::new(self.service_ports.clone()),
+            Box::new(self.health_transitions.clone()),
+            Box::new(self.outages.clone()),
             Box::new(self.leader.clone()),
             Box::new(self.certificate_expiry.clone()),
             Box::new(self.generation.clone()),

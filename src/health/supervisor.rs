@@ -58,6 +58,10 @@ struct Shared {
     failed: AtomicU64,
     /// Checks that found no place at once.
     delayed: AtomicU64,
+    /// Endpoints that were found to be unhealthy.
+    fell_ill: AtomicU64,
+    /// Endpoints that were found to be healthy again.
+    recovered: AtomicU64,
 }
 
 /// An endpoint that is to be checked.
@@ -77,6 +81,8 @@ impl Supervisor {
             passed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             delayed: AtomicU64::new(0),
+            fell_ill: AtomicU64::new(0),
+            recovered: AtomicU64::new(0),
         });
         let reading = |label, read: fn(&Shared) -> &AtomicU64| {
             let shared = Arc::clone(&shared);
@@ -86,6 +92,10 @@ impl Supervisor {
             reading("passed", |shared| &shared.passed),
             reading("failed", |shared| &shared.failed),
             reading("delayed", |shared| &shared.delayed),
+        ]);
+        metrics.health_transitions.read(vec![
+            reading("healthy", |shared| &shared.recovered),
+            reading("unhealthy", |shared| &shared.fell_ill),
         ]);
         Self { tasks: JoinSet::new(), running: HashMap::new(), shared }
     }
@@ -174,27 +184,34 @@ impl Target {
         loop {
             let result = shared.check(&self).await;
             if let Some(unhealthy) = record.note(result.is_ok(), &self.check) {
-                self.change(unhealthy, result, &shared.log);
+                self.change(unhealthy, result, &shared);
             }
             tokio::time::sleep(self.check.interval).await;
         }
     }
 
     /// Tells the cores, and the log.
-    fn change(&self, unhealthy: bool, result: Result<(), Fault>, log: &LogLines) {
+    fn change(&self, unhealthy: bool, result: Result<(), Fault>, shared: &Shared) {
         let now = Moment::of(Instant::now());
         self.endpoint.set_unhealthy(unhealthy);
         if !unhealthy {
             // It comes back as slowly as a new one.
             self.endpoint.become_ready(now);
         }
-        if !log.take(now) {
+        let count = if unhealthy { &shared.fell_ill } else { &shared.recovered };
+        count.fetch_add(1, Ordering::Relaxed);
+        if !shared.log.take(now) {
             return;
         }
         let (endpoint, service) = (self.endpoint.address(), &self.port);
         match result {
-            Ok(()) => tracing::info!(%endpoint, %service, "endpoint healthy again"),
-            Err(fault) => tracing::warn!(%endpoint, %service, reason = %fault, "endpoint unhealthy"),
+            Ok(()) => {
+                tracing::info!(%endpoint, %service, passed = self.check.healthy_threshold, "endpoint healthy again");
+            }
+            Err(fault) => {
+                let failed = self.check.unhealthy_threshold;
+                tracing::warn!(%endpoint, %service, reason = %fault, failed, "endpoint unhealthy");
+            }
         }
     }
 }

@@ -37,6 +37,17 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
     era: u16,
+    /// The breaker became half open with it.
+    pub half_opens: bool,
+}
+
+/// A change of state that came of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The new state.
+    pub to: BreakerState,
+    /// How many attempts in a row came to it: failures that open, successes that close.
+    pub attempts: u16,
 }
 
 /// A circuit breaker, closed at first.
@@ -60,13 +71,22 @@ impl Breaker {
     /// Admits an attempt, or not.
     #[must_use]
     pub fn admit(&self, policy: &BreakerPolicy, now: Moment) -> Option<Admitted> {
-        let after = self.update(|word| word.admit(policy, now))?;
-        Some(Admitted { era: after.era })
+        let (before, after) = self.update(|word| word.admit(policy, now))?;
+        Some(Admitted { era: after.era, half_opens: before.state != after.state })
     }
 
-    /// Counts what came of an attempt.
-    pub fn settle(&self, admitted: Admitted, outcome: Outcome, policy: &BreakerPolicy, now: Moment) {
-        self.update(|word| (word.era == admitted.era).then(|| word.settle(outcome, policy, now)));
+    /// Counts what came of an attempt. Where that changes the state: how.
+    pub fn settle(
+        &self,
+        admitted: Admitted,
+        outcome: Outcome,
+        policy: &BreakerPolicy,
+        now: Moment,
+    ) -> Option<Transition> {
+        let settle = |word: Word| (word.era == admitted.era).then(|| word.settle(outcome, policy, now));
+        let (before, after) = self.update(settle)?;
+        (before.state != after.state)
+            .then(|| Transition { to: after.state, attempts: before.attempts(outcome, policy, now) })
     }
 
     /// Gives an attempt back of which nothing is known: the client went away, or nothing was sent.
@@ -74,15 +94,17 @@ impl Breaker {
         self.update(|word| (word.era == admitted.era).then(|| word.forget()));
     }
 
-    fn update(&self, next: impl Fn(Word) -> Option<Word>) -> Option<Word> {
+    /// What there was, and what there is.
+    fn update(&self, next: impl Fn(Word) -> Option<Word>) -> Option<(Word, Word)> {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
-            let after = next(Word::unpack(seen))?;
+            let before = Word::unpack(seen);
+            let after = next(before)?;
             if after.pack() == seen {
-                return Some(after);
+                return Some((before, after));
             }
             match self.0.compare_exchange_weak(seen, after.pack(), Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(after),
+                Ok(_) => return Some((before, after)),
                 Err(other) => seen = other,
             }
         }
@@ -167,6 +189,22 @@ impl Word {
         }
     }
 
+    /// The attempts in a row, with this one, that come to a change of state. While half open one
+    /// failure is enough.
+    fn attempts(self, outcome: Outcome, policy: &BreakerPolicy, now: Moment) -> u16 {
+        match (self.state, outcome) {
+            (BreakerState::Closed, _) => self.remembered(policy, now) + 1,
+            (_, Outcome::Failure) => 1,
+            _ => self.count + 1,
+        }
+    }
+
+    /// The failures in a row that still count.
+    fn remembered(self, policy: &BreakerPolicy, now: Moment) -> u16 {
+        let forgotten = policy.interval.is_some() && self.is_due(now);
+        if self.count > 0 && forgotten { 0 } else { self.count }
+    }
+
     /// Its place is free for another.
     fn forget(self) -> Self {
         match self.state {
@@ -176,8 +214,7 @@ impl Word {
     }
 
     fn fail(self, policy: &BreakerPolicy, now: Moment) -> Self {
-        let forgotten = policy.interval.is_some() && self.is_due(now);
-        let before = if self.count > 0 && forgotten { 0 } else { self.count };
+        let before = self.remembered(policy, now);
         let due = match policy.interval {
             Some(interval) if before == 0 => later(now, interval),
             _ => self.due,

@@ -9,6 +9,9 @@ use std::{
     time::Duration,
 };
 
+/// Set in the errors of an endpoint that was ejected, until it answers again.
+const LEFT: u32 = 1 << 31;
+
 /// The longest time that an endpoint stays out, unless its policy's first time is longer.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -30,18 +33,26 @@ impl Ejection {
         self.until.load(Ordering::Relaxed) > now.nanos()
     }
 
-    /// Forgets the errors in a row.
-    pub fn succeed(&self) {
-        if self.errors.load(Ordering::Relaxed) > 0 {
-            self.errors.store(0, Ordering::Relaxed);
+    /// Forgets the errors in a row. True for the first success after it was out.
+    pub fn succeed(&self, now: Moment) -> bool {
+        // What was under way when it was ejected tells nothing new.
+        if self.errors.load(Ordering::Relaxed) == 0 || self.is_out(now) {
+            return false;
         }
+        self.errors.swap(0, Ordering::Relaxed) & LEFT != 0
+    }
+
+    /// Counts errors anew, where there is no place for one more that is out.
+    pub fn spare(&self) {
+        self.errors.fetch_and(LEFT, Ordering::Relaxed);
     }
 
     /// Counts an error; true when there have been so many in a row that it should be ejected. What
     /// was under way when it was ejected tells nothing new.
     #[must_use]
     pub fn fail(&self, policy: &OutlierPolicy, now: Moment) -> bool {
-        !self.is_out(now) && self.errors.fetch_add(1, Ordering::Relaxed) + 1 >= policy.consecutive_errors.into()
+        !self.is_out(now)
+            && (self.errors.fetch_add(1, Ordering::Relaxed) & !LEFT) + 1 >= policy.consecutive_errors.into()
     }
 
     /// Ejects it, and returns for how long. One call at a time.
@@ -52,7 +63,7 @@ impl Ejection {
         self.times.store(times, Ordering::Relaxed);
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.until.store(now.nanos().saturating_add(nanos), Ordering::Relaxed);
-        self.errors.store(0, Ordering::Relaxed);
+        self.errors.store(LEFT, Ordering::Relaxed);
         time
     }
 
@@ -86,7 +97,7 @@ mod tests {
         let ejection = Ejection::default();
         let failed: Vec<_> = (0..3).map(|_| ejection.fail(&POLICY, at(0))).collect();
         assert_eq!(failed, [false, false, true]);
-        ejection.succeed();
+        assert!(!ejection.succeed(at(0)), "it was never out");
         let failed: Vec<_> = (0..3).map(|_| ejection.fail(&POLICY, at(0))).collect();
         assert_eq!(failed, [false, false, true]);
     }
@@ -119,6 +130,18 @@ mod tests {
         assert!((0..10).all(|_| !ejection.fail(&POLICY, at(29))));
         let failed: Vec<_> = (0..3).map(|_| ejection.fail(&POLICY, at(30))).collect();
         assert_eq!(failed, [false, false, true], "it has a new start");
+    }
+
+    #[test]
+    fn the_first_success_after_it_was_out_is_told() {
+        let ejection = Ejection::default();
+        ejection.eject(&POLICY, at(0));
+        let told: Vec<_> = [29, 30, 31].map(|now| ejection.succeed(at(now))).into();
+        assert_eq!(told, [false, true, false]);
+        ejection.eject(&POLICY, at(40));
+        assert!(!ejection.fail(&POLICY, at(200)));
+        ejection.spare();
+        assert!(ejection.succeed(at(201)), "an error in between does not hide it");
     }
 
     #[test]

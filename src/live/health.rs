@@ -9,6 +9,15 @@ use super::{
 use crate::model::{health::OutlierPolicy, upstream::UpstreamPolicy};
 use std::{sync::atomic::Ordering, time::Duration};
 
+/// What an attempt changes about an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It is out from now on, for so long.
+    Ejected(Duration),
+    /// It was out, and answers again.
+    Back,
+}
+
 impl UpstreamPolicy {
     /// Whether it matters what is known of the health of endpoints.
     #[must_use]
@@ -53,24 +62,14 @@ impl EndpointSet {
 
 impl EndpointCell {
     /// Counts what came of an attempt. An endpoint with too many errors in a row is ejected, as
-    /// long as enough others are left: then it is returned for how long. Where there are not, its
-    /// errors are counted anew.
-    pub fn judge(
-        &self,
-        endpoint: &Endpoint,
-        outcome: Outcome,
-        policy: &OutlierPolicy,
-        now: Moment,
-    ) -> Option<Duration> {
+    /// long as enough others are left. Where there are not, its errors are counted anew.
+    pub fn judge(&self, endpoint: &Endpoint, outcome: Outcome, policy: &OutlierPolicy, now: Moment) -> Option<Judged> {
+        let ejection = endpoint.ejection();
         match outcome {
             Outcome::Unknown => None,
-            Outcome::Success => {
-                endpoint.ejection().succeed();
-                None
-            }
-            Outcome::Failure => {
-                endpoint.ejection().fail(policy, now).then(|| self.eject(endpoint, policy, now)).flatten()
-            }
+            Outcome::Success => ejection.succeed(now).then_some(Judged::Back),
+            Outcome::Failure if ejection.fail(policy, now) => self.eject(endpoint, policy, now).map(Judged::Ejected),
+            Outcome::Failure => None,
         }
     }
 
@@ -83,7 +82,7 @@ impl EndpointCell {
         let may = !endpoint.ejection().is_out(now) && self.load().may_eject(endpoint, policy, now);
         let time = may.then(|| endpoint.ejection().eject(policy, now));
         if time.is_none() {
-            endpoint.ejection().succeed();
+            endpoint.ejection().spare();
         }
         self.ejecting.store(false, Ordering::Release);
         time

@@ -1,6 +1,6 @@
 //! Counters that one core writes with plain stores and any thread reads.
 
-use super::{CoreMetrics, HandshakeFailure, Mirrored, Protection};
+use super::{BREAKER_STATES, CoreMetrics, HandshakeFailure, Mirrored, Protection};
 use prometheus::{
     core::{Collector, Desc},
     proto,
@@ -67,7 +67,7 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 13] = [
+const FAMILIES: [(&str, &str, &[&str]); 15] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
@@ -76,6 +76,8 @@ const FAMILIES: [(&str, &str, &[&str]); 13] = [
     ("paifang_protection_total", "Times that a limit took effect, by rule.", &["rule"]),
     ("paifang_tls_handshake_failures_total", "TLS handshakes with clients that failed, by cause.", &["cause"]),
     ("paifang_mirrored_requests_total", "Copies of requests for mirrors, by what became of them.", &["result"]),
+    ("paifang_outlier_ejections_total", "Endpoints that were ejected because requests to them failed.", &[]),
+    ("paifang_breaker_transitions_total", "Breakers that changed their state, by the new one.", &["to"]),
     ("paifang_panics_total", "Panics that ended one request or connection.", &[]),
     (
         "paifang_shared_store_errors_total",
@@ -203,6 +205,11 @@ impl Collector for CoresCollector {
                 counter(copies, &[("result", word)])
             })
             .collect();
+        let breakers = BREAKER_STATES
+            .iter()
+            .enumerate()
+            .map(|(at, (_, word))| counter(self.sum(|core| core.breakers[at].get()), &[("to", word)]))
+            .collect();
         let all = [
             (HISTOGRAM, vec![self.duration()]),
             (GAUGE, vec![gauge(self.sum(|core| core.connections.get()), &[])]),
@@ -212,6 +219,8 @@ impl Collector for CoresCollector {
             (COUNTER, protections),
             (COUNTER, handshakes),
             (COUNTER, mirrored),
+            (COUNTER, vec![counter(self.sum(|core| core.ejections.get()), &[])]),
+            (COUNTER, breakers),
             (COUNTER, vec![counter(self.sum(|core| core.panics.get()), &[])]),
             (COUNTER, vec![counter(self.sum(|core| core.store_errors.get()), &[])]),
             (GAUGE, vec![gauge(self.sum(|core| core.store_connections.get()), &[])]),

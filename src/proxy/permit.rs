@@ -2,7 +2,7 @@
 
 use crate::{
     live::{
-        breaker::{Admitted, Outcome},
+        breaker::{Admitted, Outcome, Transition},
         endpoint::Endpoint,
         moment::Moment,
     },
@@ -33,16 +33,15 @@ impl Permit {
 
     /// Asks the breaker for leave. It may have opened since the pick.
     #[must_use]
-    pub(crate) fn is_admitted(&mut self, policy: &BreakerPolicy, now: Moment) -> bool {
+    pub(crate) fn admit(&mut self, policy: &BreakerPolicy, now: Moment) -> Option<Admitted> {
         self.admitted = self.endpoint.breaker().admit(policy, now);
-        self.admitted.is_some()
+        self.admitted
     }
 
-    /// Tells the breaker what came of the request.
-    pub(crate) fn settle(&mut self, policy: &BreakerPolicy, outcome: Outcome) {
-        if let Some(admitted) = self.admitted.take() {
-            self.endpoint.breaker().settle(admitted, outcome, policy, Moment::of(Instant::now()));
-        }
+    /// Tells the breaker what came of the request. Where that changes its state: how.
+    pub(crate) fn settle(&mut self, policy: &BreakerPolicy, outcome: Outcome) -> Option<Transition> {
+        let admitted = self.admitted.take()?;
+        self.endpoint.breaker().settle(admitted, outcome, policy, Moment::of(Instant::now()))
     }
 }
 

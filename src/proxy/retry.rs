@@ -4,6 +4,7 @@
 //! where the method is idempotent (RFC 9110 section 9.2.2), there is no body, and the route asks
 //! for it. No endpoint is tried twice, and retries have a budget.
 
+mod breaker;
 mod outlier;
 mod plan;
 
@@ -20,11 +21,7 @@ use super::{
         pool::Lease,
     },
 };
-use crate::{
-    live::{breaker::Outcome, moment::Moment},
-    metrics::Protection,
-    model::upstream::BreakerPolicy,
-};
+use crate::{live::moment::Moment, metrics::Protection};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use plan::{Copied, Times};
@@ -144,9 +141,7 @@ impl Tries<'_> {
     ) -> Once {
         let Plan { core, .. } = self.plan;
         let sent = forward(core, self.plan.way(), &permit, request, self.times.of_next(&core.clock), body).await;
-        if let Some(policy) = &self.plan.policy().breaker {
-            permit.settle(policy, outcome(policy, &sent));
-        }
+        breaker::settle(self.plan, &mut permit, &sent);
         outlier::judge(self.plan, &permit, &sent);
         match sent {
             Ok((response, connection)) => {
@@ -182,10 +177,10 @@ impl Tries<'_> {
                     Failure::Limited(wait)
                 })?;
             }
-            match &self.plan.policy().breaker {
-                Some(breaker) if !permit.is_admitted(breaker, now) => self.tried.push(permit.endpoint().key()),
-                _ => return Ok(permit),
+            if breaker::admits(self.plan, &mut permit, now) {
+                return Ok(permit);
             }
+            self.tried.push(permit.endpoint().key());
         }
     }
 
@@ -233,22 +228,5 @@ impl Tries<'_> {
         }
         metrics.protect(Protection::RetryBudget);
         false
-    }
-}
-
-/// What the breaker is told.
-fn outcome<S>(policy: &BreakerPolicy, sent: &Result<(Response<Incoming>, S), Lost>) -> Outcome {
-    match sent {
-        Ok((response, _)) if policy.count_server_errors && response.status().is_server_error() => Outcome::Failure,
-        Ok(_) => Outcome::Success,
-        Err(Lost { failure, .. }) => match failure {
-            Failure::ConnectFailed
-            | Failure::ConnectTimeout
-            | Failure::UpstreamTlsFailed
-            | Failure::UpstreamTlsTimeout
-            | Failure::UpstreamBroken => Outcome::Failure,
-            Failure::UpstreamTimeout if policy.count_timeouts => Outcome::Failure,
-            _ => Outcome::Unknown,
-        },
     }
 }

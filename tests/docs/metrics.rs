@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use paifang::{
     health::census,
     live::route_stats::RouteStats,
-    metrics::{Metrics, Reading},
+    metrics::{Metrics, Reading, outages::Outage},
     model::diagnostic::{Kind, ObjectRef},
 };
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
@@ -36,7 +36,7 @@ pub(crate) struct Family {
 }
 
 /// Labels whose values are a closed list that the registry shows by itself.
-const CLOSED: [&str; 4] = ["cause", "rule", "result", "state"];
+const CLOSED: [&str; 5] = ["cause", "rule", "result", "state", "to"];
 
 /// The page.
 pub(crate) fn page() -> String {
@@ -75,6 +75,16 @@ fn touch(metrics: &Metrics) -> Vec<Arc<RouteStats>> {
     metrics.control.status_writes.read(results.into());
     let results = ["passed", "failed", "delayed"].map(|result| Reading::new(result, || 0));
     metrics.control.health_checks.read(results.into());
+    let results = ["healthy", "unhealthy"].map(|to| Reading::new(to, || 0));
+    metrics.control.health_transitions.read(results.into());
+    let outage = |cause| Outage {
+        namespace: "default".into(),
+        service: "web".into(),
+        port: 80,
+        endpoint: "192.0.2.1:80".to_owned(),
+        cause,
+    };
+    metrics.control.outages.read(move || census::causes().map(outage).collect());
     census::connect(&watch::channel(None).1, &metrics.control);
     held
 }

@@ -25,6 +25,7 @@ async fn an_endpoint_that_fails_in_a_row_is_ejected_and_comes_back() {
         (line["endpoint"].as_str(), line["service"].as_str(), line["reason"].as_str()),
         (Some(&*bad.address().to_string()), Some("default/echo:80"), Some("server_error"))
     );
+    assert_eq!((line["errors"].as_u64(), line["seconds"].as_f64()), (Some(3), Some(0.5)));
     told.store(false, Ordering::Relaxed);
     eventually(DEADLINE, "the endpoint is back", || async {
         gateway.get("/").await;
@@ -33,6 +34,9 @@ async fn an_endpoint_that_fails_in_a_row_is_ejected_and_comes_back() {
     })
     .await;
     assert_eq!(gateway.statuses(10).await, [200; 10]);
+    let back = logged(&gateway, "endpoint back after its ejection").await;
+    assert_eq!(back["endpoint"].as_str(), Some(&*bad.address().to_string()));
+    assert!(gateway.metric("paifang_outlier_ejections_total").await.total_cmp(&1.0).is_eq());
 }
 
 #[tokio::test]
@@ -172,6 +176,11 @@ async fn an_endpoint_that_fails_its_checks_is_passed_by_until_it_passes_them() {
     unhealthy(&gateway, 0.0).await;
     logged(&gateway, "endpoint healthy again").await;
     gateway.until("a.example", "/y", |reply| reply.field("x-backend") == Some("answering")).await;
+    assert_eq!(line["failed"].as_u64(), Some(2));
+    for to in ["unhealthy", "healthy"] {
+        let turned = gateway.metric(&format!("paifang_health_check_transitions_total{{to=\"{to}\"}}")).await;
+        assert!(turned.total_cmp(&1.0).is_eq(), "{to}: {turned}");
+    }
     assert!(gateway.metric("paifang_health_checks_total{result=\"failed\"}").await >= 2.0);
     assert!(gateway.metric("paifang_health_checks_total{result=\"passed\"}").await >= 2.0);
 }

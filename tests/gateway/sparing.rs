@@ -63,6 +63,9 @@ async fn a_breaker_opens_rests_probes_and_closes() {
     assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
     assert_eq!(gateway.logged("/resting").await["reason"], "breaker_open");
     assert_eq!(backend.seen().len(), 3, "the endpoint has its rest");
+    let opened = told_of(&gateway, &backend, "breaker open");
+    assert_eq!((opened["reason"].as_str(), opened["failures"].as_u64()), (Some("server_error"), Some(3)));
+    assert_eq!((opened["level"].as_str(), opened["seconds"].as_f64()), (Some("WARN"), Some(0.5)));
     eventually(DEADLINE, "a probe finds it still sick", || {
         let seen = &backend;
         let gateway = &gateway;
@@ -80,6 +83,50 @@ async fn a_breaker_opens_rests_probes_and_closes() {
     })
     .await;
     assert_eq!(gateway.statuses(5).await, [200; 5]);
+    assert_eq!(told_of(&gateway, &backend, "breaker half open")["requests"].as_u64(), Some(1));
+    assert_eq!(told_of(&gateway, &backend, "breaker closed")["successes"].as_u64(), Some(1));
+    let turned = async |to| gateway.metric(&format!("paifang_breaker_transitions_total{{to=\"{to}\"}}")).await;
+    let (opened, half_opened, closed) = (turned("open").await, turned("half_open").await, turned("closed").await);
+    assert!(opened >= 2.0 && half_opened.total_cmp(&opened).is_eq(), "{opened} {half_opened}");
+    assert!(closed.total_cmp(&1.0).is_eq(), "{closed}");
+}
+
+/// What the log says of an endpoint.
+fn told_of(gateway: &Gateway, backend: &Backend, message: &str) -> serde_json::Value {
+    let quoted = format!("\"{message}\"");
+    let line = gateway.log().lines().find(|line| line.contains(&quoted)).map(serde_json::from_str);
+    let line: serde_json::Value = line.expect("the line must be there").expect("a log line must be JSON");
+    let expected = (Some(backend.address().to_string()), Some("default/echo:80"));
+    assert_eq!((line["endpoint"].as_str().map(str::to_owned), line["service"].as_str()), expected);
+    line
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_out_is_named_with_the_cause() {
+    let told = Arc::new(AtomicBool::new(true));
+    let (bad, good) = (sick(&told, |_| true).await, Backend::echo("good").await);
+    let spec = |policy: &str| with_policy(&format!("proxy: {{retryCount: 0}}, {policy}"));
+    let breaker = "breaker: {maxFailures: 1, openTimeout: 60s, failOn: [ServerError]}";
+    let gateway = Gateway::over(&[bad.address(), good.address()], &spec(breaker)).await;
+    assert_eq!(named(&gateway).await, [""; 0]);
+    gateway.statuses(4).await;
+    let series = |cause| {
+        format!(
+            "paifang_endpoint_out{{cause=\"{cause}\",endpoint=\"{}\",namespace=\"default\",port=\"80\",service=\"echo\"}} 1",
+            bad.address()
+        )
+    };
+    assert_eq!(named(&gateway).await, [series("breaker_open")]);
+    gateway.folder.route("web", &spec("outlierEjection: {consecutiveErrors: 1, ejectionTime: 60s}"));
+    gateway.until("a.example", "/", |_| gateway.log().contains("endpoint ejected")).await;
+    assert_eq!(named(&gateway).await, [series("ejected")]);
+    assert!(gateway.metric("paifang_outlier_ejections_total").await.total_cmp(&1.0).is_eq());
+}
+
+/// The endpoints that metrics say are out.
+async fn named(gateway: &Gateway) -> Vec<String> {
+    let text = gateway.admin("/metrics").await.text();
+    text.lines().filter(|line| line.starts_with("paifang_endpoint_out{")).map(str::to_owned).collect()
 }
 
 #[tokio::test]

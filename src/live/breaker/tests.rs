@@ -100,12 +100,29 @@ fn attempts_of_which_nothing_is_known_do_not_wedge_it() {
 }
 
 #[test]
+fn each_change_of_state_is_told_once_with_the_attempts_that_came_to_it() {
+    let breaker = Breaker::default();
+    let attempt = |outcome, seconds| {
+        let admitted = breaker.admit(&POLICY, at(seconds)).unwrap();
+        (admitted.half_opens, breaker.settle(admitted, outcome, &POLICY, at(seconds)))
+    };
+    let told = |to, attempts| Some(Transition { to, attempts });
+    let failed: Vec<_> = (0..3).map(|_| attempt(Outcome::Failure, 0)).collect();
+    assert_eq!(failed, [(false, None), (false, None), (false, told(BreakerState::Open, 3))]);
+    assert_eq!(attempt(Outcome::Failure, 10), (true, told(BreakerState::Open, 1)));
+    assert_eq!(attempt(Outcome::Success, 20), (true, None));
+    assert_eq!(attempt(Outcome::Success, 20), (false, told(BreakerState::Closed, 2)));
+    assert_eq!(attempt(Outcome::Success, 21), (false, None));
+}
+
+#[test]
 fn late_failures_of_an_earlier_era_do_not_open_it() {
     let breaker = opened();
     let late = Breaker::default().admit(&POLICY, at(0)).unwrap();
     attempt(&breaker, Outcome::Success, 10);
     attempt(&breaker, Outcome::Success, 10);
-    (0..5).for_each(|_| breaker.settle(late, Outcome::Failure, &POLICY, at(11)));
+    let settle = |_| breaker.settle(late, Outcome::Failure, &POLICY, at(11));
+    assert_eq!((0..5).filter_map(settle).next(), None);
     assert_eq!(breaker.state(at(11)), BreakerState::Closed);
 }
 

@@ -103,7 +103,7 @@ fn a_success_forgets_and_the_unknown_tells_nothing() {
     let judge = |outcome| cell.judge(&first, outcome, &OUTLIER, at(0));
     use Outcome::{Failure, Success, Unknown};
     assert_eq!([Failure, Success, Failure, Unknown].map(judge), [None; 4]);
-    assert_eq!(judge(Failure), Some(Duration::from_secs(30)));
+    assert_eq!(judge(Failure), Some(Judged::Ejected(Duration::from_secs(30))));
 }
 
 #[test]

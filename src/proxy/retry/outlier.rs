@@ -1,8 +1,8 @@
 //! What a try tells of its endpoint's health: one that fails too often in a row is ejected.
 
-use super::plan::Plan;
+use super::{breaker, plan::Plan};
 use crate::{
-    live::{breaker::Outcome, moment::Moment},
+    live::{breaker::Outcome, health::Judged, moment::Moment},
     model::health::OutlierPolicy,
     proxy::{error::Failure, permit::Permit, upstream::forward::Lost},
 };
@@ -13,14 +13,30 @@ use std::time::Instant;
 type Sent<S> = Result<(Response<Incoming>, S), Lost>;
 
 /// Counts what came of a try, and ejects its endpoint when there were too many errors in a row.
+/// That is counted, and logged as long as there are few such lines.
 pub(super) fn judge<S>(plan: &Plan<'_>, permit: &Permit, sent: &Sent<S>) {
     let Some(policy) = &plan.policy().outlier else { return };
     let (endpoint, now) = (permit.endpoint(), Moment::of(Instant::now()));
-    let Some(time) = plan.cell.judge(endpoint, outcome(policy, sent), policy, now) else { return };
-    if plan.core.may_log(now) {
-        let reason = sent.as_ref().map_or_else(|lost| lost.failure.reason(), |_| "server_error");
-        let (address, port) = (endpoint.address(), &plan.upstream.port);
-        tracing::warn!(endpoint = %address, service = %port, reason, seconds = time.as_secs(), "endpoint ejected");
+    if let Some(judged) = plan.cell.judge(endpoint, outcome(policy, sent), policy, now) {
+        tell(plan, permit, policy, judged, breaker::reason(sent));
+    }
+}
+
+#[cold]
+fn tell(plan: &Plan<'_>, permit: &Permit, policy: &OutlierPolicy, judged: Judged, reason: &'static str) {
+    if matches!(judged, Judged::Ejected(_)) {
+        plan.core.metrics.ejections.add(1);
+    }
+    if !plan.core.may_log(Moment::of(Instant::now())) {
+        return;
+    }
+    let (endpoint, service) = (permit.endpoint().address(), &plan.upstream.port);
+    match judged {
+        Judged::Ejected(time) => {
+            let (errors, seconds) = (policy.consecutive_errors, time.as_secs_f64());
+            tracing::warn!(%endpoint, %service, reason, errors, seconds, "endpoint ejected");
+        }
+        Judged::Back => tracing::info!(%endpoint, %service, "endpoint back after its ejection"),
     }
 }
 
