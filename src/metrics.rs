@@ -178,7 +178,17 @@ pub struct CoreMetrics {
 impl CoreMetrics {
     /// Counts a protection that took effect.
     pub fn protect(&self, protection: Protection) {
-        self.protections[protection as usize].add(1);
+        self.protect_each(protection, 1);
+    }
+
+    /// Counts so many events that a limit or a deadline ended.
+    pub fn protect_each(&self, protection: Protection, events: u64) {
+        self.protections[protection as usize].add(events);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn protected(&self, protection: Protection) -> u64 {
+        self.protections[protection as usize].get()
     }
 
     /// Counts a TLS handshake that failed.

@@ -30,14 +30,36 @@ pub struct Routes {
     most_series: usize,
     /// Requests that no rule took.
     unrouted: Arc<RouteStats>,
-    by_route: Mutex<BTreeMap<ObjectRef, Weak<RouteStats>>>,
+    known: Mutex<Known>,
+}
+
+/// What was counted, and under which name it was told.
+#[derive(Debug, Default)]
+struct Known {
+    unrouted: Places,
+    by_route: BTreeMap<ObjectRef, (Weak<RouteStats>, Places)>,
+    /// What was told under [`OTHER`], and never becomes less.
+    rest: BTreeMap<u32, u64>,
+}
+
+/// Where the counts of a route are told, by their key. A count keeps its place for life: one that
+/// moved would look like requests that were never there.
+type Places = BTreeMap<u32, Place>;
+
+/// Where a count is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// As a series of its own.
+    Own,
+    /// Under [`OTHER`], which contains so much of it.
+    Rest(u64),
 }
 
 impl Routes {
     /// No counts yet.
     #[must_use]
     pub fn new(cores: usize, most_series: usize) -> Self {
-        Self { cores, most_series, unrouted: Arc::new(RouteStats::new(cores)), by_route: Mutex::default() }
+        Self { cores, most_series, unrouted: Arc::new(RouteStats::new(cores)), known: Mutex::default() }
     }
 
     /// The counts of requests that no rule took.
@@ -50,42 +72,55 @@ impl Routes {
     /// ones. Called once for each generation, never for a request.
     #[must_use]
     pub fn of<'a>(&self, routes: impl IntoIterator<Item = &'a ObjectRef>) -> Vec<Arc<RouteStats>> {
-        let mut known = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, stats| stats.strong_count() > 0);
-        routes.into_iter().map(|route| self.find(&mut known, route)).collect()
-    }
-
-    fn find(&self, known: &mut BTreeMap<ObjectRef, Weak<RouteStats>>, route: &ObjectRef) -> Arc<RouteStats> {
-        if let Some(stats) = known.get(route).and_then(Weak::upgrade) {
-            return stats;
-        }
-        let stats = Arc::new(RouteStats::new(self.cores));
-        known.insert(route.clone(), Arc::downgrade(&stats));
-        stats
-    }
-
-    fn held(&self) -> Vec<(ObjectRef, Arc<RouteStats>)> {
-        let routes = self.by_route.lock().unwrap_or_else(PoisonError::into_inner);
-        routes.iter().filter_map(|(route, stats)| Some((route.clone(), stats.upgrade()?))).collect()
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.by_route.retain(|_, (stats, _)| stats.strong_count() > 0);
+        routes.into_iter().map(|route| known.find(route, self.cores)).collect()
     }
 
     fn metrics(&self) -> Vec<proto::Metric> {
         let mut metrics = Vec::new();
-        let mut rest = BTreeMap::new();
-        let routes = self.held();
-        let named = routes.iter().map(|(route, stats)| (&*route.name, &*route.namespace, stats));
-        for (name, namespace, stats) in std::iter::once(("", "", &self.unrouted)).chain(named) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Known { unrouted, by_route, rest } = &mut *known;
+        let routes = by_route
+            .iter_mut()
+            .filter_map(|(route, (stats, places))| Some((&*route.name, &*route.namespace, stats.upgrade()?, places)));
+        let mut all: Vec<_> = std::iter::once(("", "", Arc::clone(&self.unrouted), unrouted)).chain(routes).collect();
+        let told = all.iter().map(|(.., places)| places.values().filter(|place| **place == Place::Own).count());
+        let mut room = self.most_series.saturating_sub(told.sum());
+        for (name, namespace, stats, places) in &mut all {
             let mut counts = BTreeMap::new();
             stats.read(&mut counts);
-            if metrics.len() + counts.len() <= self.most_series {
-                write(&mut metrics, name, namespace, &counts);
-            } else {
-                counts.into_iter().for_each(|(key, count)| *rest.entry(key).or_default() += count);
-            }
+            counts.retain(|key, count| is_own(places, *key, *count, &mut room, rest));
+            write(&mut metrics, name, namespace, &counts);
         }
-        write(&mut metrics, OTHER, OTHER, &rest);
+        write(&mut metrics, OTHER, OTHER, rest);
         metrics
     }
+}
+
+impl Known {
+    fn find(&mut self, route: &ObjectRef, cores: usize) -> Arc<RouteStats> {
+        if let Some(stats) = self.by_route.get(route).and_then(|(stats, _)| stats.upgrade()) {
+            return stats;
+        }
+        let stats = Arc::new(RouteStats::new(cores));
+        self.by_route.insert(route.clone(), (Arc::downgrade(&stats), Places::new()));
+        stats
+    }
+}
+
+/// Whether a count has a series of its own. What it grew by goes to the rest if it has none.
+fn is_own(places: &mut Places, key: u32, count: u64, room: &mut usize, rest: &mut BTreeMap<u32, u64>) -> bool {
+    let place = places.entry(key).or_insert_with(|| {
+        let place = if *room > 0 { Place::Own } else { Place::Rest(0) };
+        *room = room.saturating_sub(1);
+        place
+    });
+    if let Place::Rest(before) = place {
+        *rest.entry(key).or_default() += count.saturating_sub(*before);
+        *before = count;
+    }
+    *place == Place::Own
 }
 
 fn write(metrics: &mut Vec<proto::Metric>, route: &str, namespace: &str, counts: &BTreeMap<u32, u64>) {
@@ -160,6 +195,33 @@ mod tests {
     }
 
     #[test]
+    fn a_count_is_told_at_one_place_for_life_and_the_rest_never_becomes_less() {
+        let routes = Routes::new(1, 2);
+        let first = routes.of(&["b", "c", "d"].map(route));
+        first.iter().for_each(|stats| stats.count(0, &Method::GET, StatusCode::OK));
+        let told = [("b", 1.0), ("c", 1.0)].map(|(name, count)| (format!("200 GET shop {name}"), count));
+        let rest = |count| ("200 GET _other _other".to_owned(), count);
+        assert_eq!(series(&routes), [told[0].clone(), told[1].clone(), rest(1.0)]);
+        let second = routes.of(&["a"].map(route));
+        second[0].count(0, &Method::GET, StatusCode::OK);
+        assert_eq!(series(&routes), [told[0].clone(), told[1].clone(), rest(2.0)], "a comes too late");
+        drop((first, second));
+        assert_eq!(series(&routes), [rest(2.0)]);
+    }
+
+    #[test]
+    fn methods_that_clients_invent_hide_no_failures() {
+        let routes = Routes::new(1, 100);
+        let stats = &routes.of([&route("a")])[0];
+        let codes = (200..260).map(|code| StatusCode::from_u16(code).unwrap());
+        codes.for_each(|code| stats.count(0, &Method::GET, code));
+        stats.count(0, &Method::GET, StatusCode::BAD_GATEWAY);
+        let told = series(&routes);
+        assert!(told.contains(&("5xx _OTHER shop a".to_owned(), 1.0)), "{told:?}");
+        assert!(told.contains(&("2xx _OTHER shop a".to_owned(), 36.0)), "{told:?}");
+    }
+
+    #[test]
     fn a_series_ends_with_the_last_table_that_has_its_route() {
         let routes = Routes::new(1, 10);
         let older = routes.of(&[route("a"), route("b")]);
@@ -171,6 +233,6 @@ mod tests {
         drop(older);
         assert_eq!(series(&routes), expected[1..]);
         drop(routes.of(&[]));
-        assert_eq!(routes.by_route.lock().unwrap().len(), 2, "what nobody holds is forgotten");
+        assert_eq!(routes.known.lock().unwrap().by_route.len(), 2, "what nobody holds is forgotten");
     }
 }

@@ -17,7 +17,9 @@ Every metric at `/metrics` of the admin listener. Generated from the registry; d
 
 Labels come from configuration and from closed lists, never from a request: a client cannot make new series. Requests
 that no rule took have the empty `route`. Beyond 1000 series of `paifang_http_requests_total` the rest is counted under
-the route `_other`. Sums of all series are right in either case. Methods beyond RFC 9110's share `_OTHER`.
+the route `_other`. Methods beyond RFC 9110's share `_OTHER`. Of each route a core
+counts 24 pairs of method and code apart; later pairs are counted by class (code `5xx`, method `_OTHER`), so that
+the pattern `5..` finds every failure. Sums of all series are right in either case.
 
 | name | type | labels | meaning |
 | --- | --- | --- | --- |
