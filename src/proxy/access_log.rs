@@ -7,7 +7,7 @@ use crate::metrics::{CoreMetrics, Protection};
 use serde::{Serialize, Serializer};
 use std::{
     borrow::Cow,
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::Write,
     net::{IpAddr, SocketAddr},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
@@ -72,12 +72,13 @@ fn now() -> u64 {
 #[derive(Debug)]
 pub(crate) struct LogBuffer {
     bytes: RefCell<Vec<u8>>,
+    lines: Cell<u64>,
     writer: SyncSender<Vec<u8>>,
 }
 
 impl LogBuffer {
     pub(crate) const fn new(writer: SyncSender<Vec<u8>>) -> Self {
-        Self { bytes: RefCell::new(Vec::new()), writer }
+        Self { bytes: RefCell::new(Vec::new()), lines: Cell::new(0), writer }
     }
 
     pub(crate) fn write(&self, line: &Line<'_>, metrics: &CoreMetrics) {
@@ -88,6 +89,7 @@ impl LogBuffer {
             return;
         }
         bytes.push(b'\n');
+        self.lines.set(self.lines.get() + 1);
         if bytes.len() >= FULL {
             drop(bytes);
             self.flush(metrics);
@@ -96,9 +98,9 @@ impl LogBuffer {
 
     /// Hands over what is there.
     pub(crate) fn flush(&self, metrics: &CoreMetrics) {
-        let bytes = std::mem::take(&mut *self.bytes.borrow_mut());
+        let (bytes, lines) = (std::mem::take(&mut *self.bytes.borrow_mut()), self.lines.take());
         if !bytes.is_empty() && self.writer.try_send(bytes).is_err() {
-            metrics.protect(Protection::AccessLog);
+            metrics.protect_each(Protection::AccessLog, lines);
         }
     }
 }
@@ -164,7 +166,9 @@ mod tests {
         let (writer, _buffers) = sync_channel(0);
         let (log, metrics) = (LogBuffer::new(writer), CoreMetrics::default());
         log.write(&line("/a"), &metrics);
+        log.write(&line("/b"), &metrics);
         log.flush(&metrics);
         assert!(log.bytes.borrow().is_empty());
+        assert_eq!(metrics.protected(Protection::AccessLog), 2);
     }
 }
