@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! control   watch -> cache -> translate (pure) -> publish -> install, swap -> settle, status
-//! data      listener -> tls -> connection -> dispatch (admission, match, context) -> handler
-//!                    -> balancer pick -> upstream (pool, connect, forward) -> reply
+//! data      listener -> tls -> connection -> dispatch (admission, match, context) -> limiter -> handler
+//!                    -> retry { balancer (pick, permit) -> upstream (pool, connect, forward) } -> reply
 //! ```
 //!
 //! The two paths meet in the words of [`model`], [`table`] and [`live`], and in the composition root [`app`]
