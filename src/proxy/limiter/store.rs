@@ -17,7 +17,7 @@ use tokio::{sync::Notify, time::timeout};
 
 /// How long connecting may take, with everything that is said before the first request.
 const CONNECT: Duration = Duration::from_secs(2);
-/// The first pause before a new connection; each later one is twice as long.
+/// The first pause before a new connection, give or take a half; each later one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -94,7 +94,8 @@ impl Store {
             if began.elapsed() > LASTING {
                 pause = FIRST_PAUSE;
             }
-            tokio::time::sleep(pause).await;
+            // All cores of all replicas lost it at the same moment: they must not come back as one.
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
