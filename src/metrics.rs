@@ -24,6 +24,10 @@ pub enum Protection {
     Connections,
     /// More connections of one client than allowed.
     ClientConnections,
+    /// A connection that had to come from a trusted proxy, and did not.
+    UntrustedProxy,
+    /// A connection whose proxy did not say whom it is for, in time and by the rules (PROXY protocol).
+    ProxyHeader,
     /// An idle connection that was closed to make room.
     IdleShed,
     /// The process has no file descriptors left.
@@ -63,9 +67,11 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 20] = [
+    const ALL: [(Self, &'static str); 22] = [
         (Self::Connections, "connections"),
         (Self::ClientConnections, "client_connections"),
+        (Self::UntrustedProxy, "untrusted_proxy"),
+        (Self::ProxyHeader, "proxy_header"),
         (Self::IdleShed, "idle_shed"),
         (Self::Descriptors, "descriptors"),
         (Self::Malformed, "malformed"),

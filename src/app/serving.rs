@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     admin::Admin,
-    cli::args::{AccessLog, DemoArgs, LocalArgs, PASSWORD, ProcessArgs, StandaloneArgs, TlsVersion},
+    cli::args::{AccessLog, DemoArgs, LocalArgs, PASSWORD, ProcessArgs, ProxyProtocol, StandaloneArgs, TlsVersion},
     control::{
         publish::{Controller, Published},
         report::ObjectReport,
@@ -121,6 +121,7 @@ impl Serving {
         Ok(EngineSettings {
             limits: Limits { connections: descriptors::fit(limits.connections), ..limits },
             trusted: TrustedProxies::new(self.process.trusted_proxies.clone()),
+            proxied: self.proxied()?,
             drain: Drain {
                 delay: self.process.drain_delay.unwrap_or(self.drain_delay),
                 timeout: self.process.drain_timeout.unwrap_or(Duration::from_secs(30)),
@@ -130,6 +131,18 @@ impl Serving {
             installed,
             vitals: vitals.clone(),
         })
+    }
+
+    fn proxied(&self) -> Result<bool, String> {
+        let required = self.process.proxy_protocol == ProxyProtocol::Required;
+        if required && self.process.trusted_proxies.is_empty() {
+            return Err(
+                "--proxy-protocol required closes every connection, because no proxy is trusted: name the networks of \
+                        the load balancers with --trusted-proxies CIDR,..."
+                    .to_owned(),
+            );
+        }
+        Ok(required)
     }
 
     fn cores(&self) -> usize {

@@ -27,9 +27,13 @@ pub struct ProcessArgs {
     /// How long requests may take to end after that.
     #[arg(long, env = "PAIFANG_DRAIN_TIMEOUT", value_name = "DURATION", value_parser = duration)]
     pub drain_timeout: Option<Duration>,
-    /// Networks whose X-Forwarded-* fields are believed, such as 10.0.0.0/8.
+    /// Networks whose X-Forwarded-* fields and PROXY headers are believed, such as 10.0.0.0/8.
     #[arg(long, env = "PAIFANG_TRUSTED_PROXIES", value_name = "CIDR,...", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether connections begin with a header of the PROXY protocol (version 1 or 2), which names the client. With
+    /// required, connections from others than trusted proxies are closed.
+    #[arg(long, env = "PAIFANG_PROXY_PROTOCOL", value_enum, default_value_t)]
+    pub proxy_protocol: ProxyProtocol,
     /// The zone that this replica runs in, as EndpointSlices name it in their hints. Empty: hints
     /// are not followed.
     #[arg(long, env = "PAIFANG_ZONE", value_name = "ZONE")]
@@ -240,6 +244,16 @@ pub enum AccessLog {
     Off,
     /// As one JSON object for each request.
     Json,
+}
+
+/// Whether load balancers speak the PROXY protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProxyProtocol {
+    /// Connections come from clients, or from proxies that speak HTTP or TLS.
+    #[default]
+    Off,
+    /// Every connection has the header.
+    Required,
 }
 
 /// A TLS version.

@@ -42,9 +42,14 @@ impl Clients {
         Self { most, trusted, open: Mutex::default() }
     }
 
+    /// Whether it speaks for others.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.contains(address)
+    }
+
     /// Takes a place; none is needed where nothing is limited.
     pub(crate) fn admit(&self, address: IpAddr) -> Result<Option<Place>, TooMany> {
-        let Some(most) = self.most.filter(|_| !self.trusted.contains(address)) else { return Ok(None) };
+        let Some(most) = self.most.filter(|_| !self.trusts(address)) else { return Ok(None) };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.sweep();
         let count = open.by_client.entry(client(address)).or_default();

@@ -8,7 +8,7 @@ use super::{
     dispatch::dispatch,
     error::Failure,
     pace::Pace,
-    peer::{Peer, Secured, Session},
+    peer::{Arrival, Peer, Secured, Session},
     reply::reply,
     request_body::RequestBody,
 };
@@ -21,7 +21,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, net::SocketAddr, panic::AssertUnwindSafe, rc::Rc};
+use std::{convert::Infallible, panic::AssertUnwindSafe, rc::Rc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -30,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 mod counted;
 mod handshake;
+mod proxied;
 mod socket;
 mod streams;
 mod watch;
@@ -40,16 +41,17 @@ use streams::Streams;
 use watch::{Watched, drive};
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(core: Rc<Core>, stream: TcpStream, address: SocketAddr, tls: Option<Secured>) {
+pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Arrival) {
     let place = core.register(true);
-    let peer = Peer::new(address, tls.is_some(), &core.settings.trusted);
+    core.clock.set(place.alarm(), core.limits().handshake_timeout);
+    let Some(peer) = proxied::identify(&core, &place, &mut stream, &mut arrival).await else { return };
+    let Arrival { tls, place: _held, .. } = arrival;
     let traffic = Traffic::default();
     let stream = Counted::new(Socket::new(stream, traffic.clone(), tls.is_none()), traffic.clone());
     let Some(Secured { config, names }) = tls else {
         return http1(&core, &place, Rc::new(peer), stream, &traffic).await;
     };
     let accepting = TlsAcceptor::from(config).accept(stream);
-    core.clock.set(place.alarm(), core.limits().handshake_timeout);
     match race(&core.clock, place.alarm(), accepting).await {
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;

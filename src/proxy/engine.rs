@@ -40,6 +40,8 @@ pub struct EngineSettings {
     pub limits: Limits,
     /// Peers whose forwarded headers are believed.
     pub trusted: TrustedProxies,
+    /// Whether trusted proxies say first whom a connection is for (PROXY protocol), and nobody else connects.
+    pub proxied: bool,
     /// How it stops.
     pub drain: Drain,
     /// Whether requests are logged on standard output.
@@ -112,6 +114,7 @@ impl Engine {
                 core_settings.limits.connections_of_client,
                 Arc::clone(&core_settings.trusted),
             )),
+            proxied: settings.proxied,
             metrics: Arc::clone(&metrics.acceptor),
             shed: Cell::default(),
         };
@@ -251,12 +254,7 @@ fn spawn_vital(core: &Core, task: &str, work: impl Future<Output = ()> + 'static
 fn begin(core: &Rc<Core>, accepted: Accepted) {
     match tokio::net::TcpStream::from_std(accepted.stream) {
         Ok(stream) => {
-            let serving = connection::serve(Rc::clone(core), stream, accepted.peer, accepted.tls);
-            let place = accepted.place;
-            tokio::task::spawn_local(async move {
-                serving.await;
-                drop(place);
-            });
+            tokio::task::spawn_local(connection::serve(Rc::clone(core), stream, accepted.arrival));
         }
         // The place that the acceptor took is given back.
         Err(_) => drop(core.register(true)),

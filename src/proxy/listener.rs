@@ -3,11 +3,7 @@
 //! All listeners share one thread. A socket that the kernel spreads over cores by itself
 //! (`SO_REUSEPORT`) would leave some cores idle while others are busy.
 
-use super::{
-    clients::{Clients, Place},
-    peer::Secured,
-    tls::Tls,
-};
+use super::{clients::Clients, peer::Arrival, tls::Tls};
 use crate::{
     metrics::{CoreMetrics, Protection},
     model::listener::{Listener, Protocol},
@@ -98,10 +94,7 @@ fn bind_socket(address: SocketAddr, reuse_port: bool) -> io::Result<(TcpListener
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) stream: TcpStream,
-    pub(crate) peer: SocketAddr,
-    pub(crate) tls: Option<Secured>,
-    /// Given back when the connection ends.
-    pub(crate) place: Option<Place>,
+    pub(crate) arrival: Arrival,
 }
 
 /// What a core is told.
@@ -144,6 +137,8 @@ pub(crate) struct Acceptor {
     pub(crate) tls: Arc<Tls>,
     pub(crate) most_connections: usize,
     pub(crate) clients: Arc<Clients>,
+    /// Whether connections come from trusted proxies alone, which say whom they are for (PROXY protocol).
+    pub(crate) proxied: bool,
     pub(crate) metrics: Arc<CoreMetrics>,
     /// When cores were last told to close idle connections.
     pub(crate) shed: Cell<Option<Instant>>,
@@ -189,7 +184,11 @@ impl Acceptor {
         Ok(())
     }
 
-    fn hand_over(&self, stream: TcpStream, peer: SocketAddr, protocol: Protocol) {
+    fn hand_over(&self, stream: TcpStream, address: SocketAddr, protocol: Protocol) {
+        if self.proxied && !self.clients.trusts(address.ip()) {
+            self.metrics.protect(Protection::UntrustedProxy);
+            return;
+        }
         let open: usize = self.cores.iter().map(CoreInbox::load).sum();
         let spare = self.most_connections / SPARE_PART;
         if open >= self.most_connections - spare {
@@ -199,12 +198,13 @@ impl Acceptor {
             self.metrics.protect(Protection::Connections);
             return;
         }
-        let Ok(place) = self.clients.admit(peer.ip()) else {
+        let Ok(place) = self.clients.admit(address.ip()) else {
             self.metrics.protect(Protection::ClientConnections);
             return;
         };
         let tls = (protocol == Protocol::Https).then(|| self.tls.secured());
-        let mut accepted = Accepted { stream, peer, tls, place };
+        let proxied = self.proxied.then(|| Arc::clone(&self.clients));
+        let mut accepted = Accepted { stream, arrival: Arrival { address, tls, place, proxied } };
         while let Some(core) = self.least_loaded() {
             match core.take(accepted) {
                 Ok(()) => return,
@@ -266,6 +266,7 @@ mod tests {
             most_connections: 10,
             clients: Arc::new(Clients::new(None, Arc::default())),
             metrics: Arc::default(),
+            proxied: false,
             shed: Cell::default(),
         };
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -273,7 +274,7 @@ mod tests {
             let stream = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
             let peer = stream.local_addr().unwrap();
             acceptor.hand_over(stream, peer, Protocol::Http);
-            assert!(matches!(inbox.try_recv().unwrap(), Told::Take(accepted) if accepted.peer == peer));
+            assert!(matches!(inbox.try_recv().unwrap(), Told::Take(accepted) if accepted.arrival.address == peer));
         }
         assert_eq!(cores.each_ref().map(CoreInbox::load), [0, 3]);
     }

@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection, found out once for all of its requests.
 
+use super::clients::{Clients, Place};
 use crate::settings::TrustedProxies;
 use http::HeaderValue;
 use rustls::ServerConfig;
@@ -16,6 +17,18 @@ pub(crate) struct Peer {
     /// Its forwarded headers are believed.
     pub(crate) trusted: bool,
     session: Option<Session>,
+}
+
+/// A connection that has just come, as its core gets it.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// The other end of the socket.
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<Secured>,
+    /// Given back when the connection ends.
+    pub(crate) place: Option<Place>,
+    /// Where its client has to find a place, once a proxy has said who that is (PROXY protocol).
+    pub(crate) proxied: Option<Arc<Clients>>,
 }
 
 /// What a connection over TLS is served with.
@@ -57,6 +70,11 @@ impl Peer {
             trusted: trusted.contains(ip),
             session: None,
         }
+    }
+
+    /// Nothing that it says of others is believed.
+    pub(crate) fn without_trust(self) -> Self {
+        Self { trusted: false, ..self }
     }
 
     /// Once its handshake is over.

@@ -20,6 +20,7 @@ mod mirroring;
 mod observing;
 mod path_safety;
 mod pooling;
+mod proxied;
 mod reload;
 mod retrying;
 mod secure_endpoints;

@@ -75,6 +75,7 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- with .Values.trustedProxies }}
 - --trusted-proxies={{ join "," . }}
 {{- end }}
+- --proxy-protocol={{ .Values.proxyProtocol }}
 {{- with .Values.redis.url }}
 - --redis={{ . }}
 - --redis-timeout={{ $.Values.redis.timeout }}
@@ -134,6 +135,9 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- fail (printf "values: tls.%s names the namespace %q, which is not readable (%s). Add it to tls.namespaces." $key $namespace (join ", " $readable)) }}
 {{- end }}
 {{- end }}
+{{- end }}
+{{- if and (eq .Values.proxyProtocol "required") (not .Values.trustedProxies) }}
+{{- fail "values: proxyProtocol is \"required\", but no proxy is trusted: every connection would be closed. Name the load balancers in trustedProxies." }}
 {{- end }}
 {{- if and .Values.redis.existingSecret (not .Values.redis.url) }}
 {{- fail "values: redis.existingSecret has the password of no Redis. Set redis.url as well." }}

@@ -50,6 +50,7 @@ async fn process() -> Process {
         installed,
         limits: Limits::default(),
         trusted: TrustedProxies::default(),
+        proxied: false,
         drain: Drain { delay: Duration::ZERO, timeout: Duration::from_secs(5) },
         access_log: false,
         vitals: vitals.clone(),

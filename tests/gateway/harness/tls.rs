@@ -42,7 +42,11 @@ impl Client {
 
     /// Connects with `name` as SNI and as the name to be proven.
     pub(crate) async fn try_open(&self, address: SocketAddr, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(address).await?;
+        self.over(TcpStream::connect(address).await?, name).await
+    }
+
+    /// Speaks over a connection that is there already.
+    pub(crate) async fn over(&self, stream: TcpStream, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).expect("the name must be a host name");
         within("TLS handshake", TlsConnector::from(Arc::clone(&self.0)).connect(name, stream)).await
     }
