@@ -10,7 +10,7 @@ pub mod cache;
 pub mod compile;
 
 pub mod endpoints;
-mod ports;
+pub(crate) mod ports;
 pub mod tickets;
 pub mod translate;
 

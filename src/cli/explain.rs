@@ -7,15 +7,20 @@
 //! answers itself), `allow` (the methods of a 405), `winner` (absent where no rule takes the
 //! request; what it would do is not done where there is a `status`) and `losers`, both with `object`, `rule`, `name`, `file`,
 //! `line`, `host`, `pathType`, `path`; the winner also with `handler`, `captures`, `forwardedPath`
-//! and `backends` (`service`, `port`, `weight`, `share` in percent, `ready`, `endpoints`, and
-//! `invalid` with a reason word where it cannot be used); a loser with `why`; and `omitted`, how
-//! many more losers there are.
+//! `limits`, `mirror` (`service`, `port`, `percent`, and the place that sets it) and `backends`
+//! (`service`, `port`, `weight`, `share` in percent, `ready`, `endpoints`, `settings`, and `invalid`
+//! with a reason word where it cannot be used); a loser with `why`; and `omitted`, how many more
+//! losers there are. Members of `limits` and `settings` have `setting`, the field without `spec.`,
+//! and `value` (`none` where it is not set), and where it is not a default `object`, `field`,
+//! `file` and `line`.
 
 mod answer;
 mod own;
 mod request;
+mod settings;
 mod text;
 mod why;
+mod words;
 
 use super::{OutputForm, args::ExplainArgs, files::Files};
 use crate::{control::translate::Context, model::diagnostic::Severity};

@@ -12,7 +12,7 @@ use super::{
     change::Change,
     endpoints::Endpoints,
     tickets::TicketKeys,
-    translate::{Context, Translation, translate},
+    translate::{Context, Policies, Translation, translate},
 };
 use crate::{
     live::generation::Generation,
@@ -41,7 +41,7 @@ const BATCH: usize = 1024;
 pub struct Published {
     /// What the cores are to run.
     pub generation: Arc<Numbered<Generation>>,
-    /// What is to be explained, for status. Its own snapshot is empty.
+    /// What is to be explained, for status. Its own snapshot and policies are empty.
     pub translation: Arc<Translation>,
     /// When the first change in it arrived.
     pub since: Instant,
@@ -172,6 +172,7 @@ impl Controller {
         self.context.now = SystemTime::now();
         let mut translation = translate(&self.cache, &self.context);
         let mut snapshot = std::mem::take(&mut translation.snapshot);
+        translation.policies = Policies::default();
         snapshot.ticket_keys = self.ticket_keys.keys().to_vec();
         let cells = self.endpoints.cells(&self.cache, &snapshot.upstreams);
         self.endpoints_changed();

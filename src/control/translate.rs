@@ -22,6 +22,7 @@ mod source;
 mod tests;
 mod transport;
 
+pub use claims::Policies;
 pub use reports::reports;
 
 use super::cache::Cache;
@@ -136,6 +137,8 @@ pub struct Translation {
     pub diagnostics: Vec<Diagnostic>,
     /// What became of each object of this gateway, by object.
     pub outcomes: Vec<Outcome>,
+    /// Who sets the policy of which Service port.
+    pub policies: Policies,
 }
 
 /// Translates everything that the cache knows. A version of an object that makes it panic is left

@@ -3,6 +3,7 @@
 use super::{
     own::{self, Own},
     request::Asked,
+    settings::{self, Set, Source},
     why,
 };
 use crate::{
@@ -72,7 +73,22 @@ pub(super) struct Winner {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) captures: BTreeMap<String, String>,
     pub(super) forwarded_path: String,
+    /// What is passed before a backend is asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) limits: Vec<Set>,
     pub(super) backends: Vec<Backend>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mirror: Option<Mirror>,
+}
+
+/// Who gets copies of the request.
+#[derive(Debug, Serialize)]
+pub(super) struct Mirror {
+    pub(super) service: String,
+    pub(super) port: u16,
+    pub(super) percent: u8,
+    #[serde(flatten)]
+    pub(super) source: Source,
 }
 
 /// A backend of the winner.
@@ -88,6 +104,8 @@ pub(super) struct Backend {
     pub(super) endpoints: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) invalid: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) settings: Vec<Set>,
 }
 
 /// A row that does not take the request.
@@ -158,8 +176,22 @@ fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>, prefix: 
         handler: format!("{:?}", rule.handler),
         captures: captures(entry, &asked.path),
         forwarded_path: forwarded_path(rule, asked, prefix),
+        limits: settings::of_route(files, rule),
         backends: describe_backends(files, rule),
+        mirror: describe_mirror(files, rule),
     }
+}
+
+fn describe_mirror(files: &Files, rule: &Rule) -> Option<Mirror> {
+    let mirror = rule.mirror.as_ref()?;
+    let port = &files.translation.snapshot.upstreams.get(mirror.target.index())?.port;
+    let origin = &rule.origin;
+    Some(Mirror {
+        service: format!("{}/{}", port.namespace, port.service),
+        port: port.port,
+        percent: mirror.percent,
+        source: Source::of(files, &origin.object, &format!("spec.rules[{}].mirror", origin.rule)),
+    })
 }
 
 fn captures(entry: &Entry<RuleId>, path: &str) -> BTreeMap<String, String> {
@@ -183,10 +215,11 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
     drop(endpoints.cells(&files.cache, &snapshot.upstreams));
     let total: u64 = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
     let describe = |backend: &crate::model::rule::Backend| {
-        let (port, invalid) = match &backend.target {
-            BackendTarget::Upstream(id) => (snapshot.upstreams.get(id.index()).map(|upstream| &upstream.port), None),
+        let (upstream, invalid) = match &backend.target {
+            BackendTarget::Upstream(id) => (snapshot.upstreams.get(id.index()), None),
             BackendTarget::Invalid(reason) => (None, Some(reason.as_str())),
         };
+        let port = upstream.map(|upstream| &upstream.port);
         let (ready, all) = port.map_or((0, 0), |port| endpoints.counts(port));
         Backend {
             service: port.map(|port| format!("{}/{}", port.namespace, port.service)),
@@ -196,6 +229,7 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
             ready,
             endpoints: all,
             invalid,
+            settings: upstream.map(|upstream| settings::of_upstream(files, rule, upstream)).unwrap_or_default(),
         }
     };
     rule.backends.iter().map(describe).collect()

@@ -66,6 +66,75 @@ spec:
     backends: [{service: web}]
 "#;
 
+const SETTINGS: &str = r#"
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  ports:
+  - {name: udp, port: 81, protocol: UDP}
+  - {name: http, port: 80}
+  - {name: api, port: 81, appProtocol: h2}
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: policy}
+spec:
+  policyFor: {service: web, port: http}
+  balancing: {strategy: Hash, hashOn: {type: Cookie, name: sid}}
+  limiter:
+    endpoint: {rate: 100, peak: 200}
+  breaker: {openTimeout: 30s, failOn: [ServerError]}
+  proxy: {requestTimeout: 5s, retryCount: 3}
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: shop}
+spec:
+  limiter:
+    requests:
+    - {rate: 10, per: Minute, key: {}}
+    - {name: all, rate: 500, burst: 50, scope: Cluster}
+  outlierEjection: {}
+  breaker: {maxFailures: 1}
+  healthCheck: {path: /healthz}
+  proxy: {requestTimeout: 2s}
+  rules:
+  - backends: [{service: web, port: http}, {service: web, port: api}]
+    mirror: {service: web, port: http, percent: 10}
+"#;
+
+#[test]
+fn what_a_request_meets_is_told_with_the_object_that_set_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("s.yaml"), SETTINGS).unwrap();
+    let mut out = Vec::new();
+    let args = args(folder.path().to_owned(), "http://a.example/", "GET", &[], OutputForm::Text);
+    assert_eq!(run(&args, &mut out), Ok(0));
+    let text = String::from_utf8(out).unwrap().replace(&format!("{}/", folder.path().display()), "");
+    let (shop, policy) = ("GatewayRoute default/shop at s.yaml", "GatewayRoute default/policy at s.yaml");
+    for line in [
+        format!("  limiter.requests[0]: rate 10 per Minute, burst 10, for each ClientAddress, scope Replica ({shop}:28)"),
+        format!("  limiter.requests[1]: all, rate 500 per Second, burst 50, for the route, scope Cluster ({shop}:29)"),
+        "    transport: HTTP/1.1 (default)".to_owned(),
+        format!("    balancing: Hash on Cookie sid, panicThreshold 50 ({policy}:16)"),
+        format!("    limiter.endpoint: rate 100, peak 200 ({policy}:18)"),
+        format!("    breaker: maxFailures 5, openTimeout 30s, halfOpenMaxRequests 1, interval 60s, failOn ConnectFailure ServerError ({policy}:19)"),
+        format!("    breaker: maxFailures 1, openTimeout 60s, halfOpenMaxRequests 1, interval 60s, failOn ConnectFailure ({shop}:31)"),
+        format!("    outlierEjection: consecutiveErrors 5, ejectionTime 30s, maxEjectionPercent 50, failOn ConnectFailure ServerError Timeout ({shop}:30)"),
+        format!("    healthCheck: path /healthz, interval 10s, timeout 1s, unhealthyThreshold 3, healthyThreshold 2 ({shop}:32)"),
+        format!("    proxy.retryCount: 3, what was sent too where it may be replayed ({policy}:20)"),
+        "    proxy.retryCount: 1, only what was not sent (default)".to_owned(),
+        format!("    proxy.requestTimeout: 2s ({shop}:33)"),
+        "    transport: HTTP/2 over TLS, endpoints prove to be web.default.svc or web.default.svc.cluster.local (Service default/web at s.yaml:9)".to_owned(),
+        "    proxy.tlsHandshakeTimeout: 10s (default)".to_owned(),
+        "    not set: limiter.endpoint, proxy.retryStatuses, proxy.tryTimeout".to_owned(),
+        format!("  10 % copied to Service default/web port 80 ({shop}:36)"),
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\nis not in\n{text}");
+    }
+}
+
 fn files() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("a.yaml"), FILES).unwrap();
@@ -102,6 +171,12 @@ fn the_winner_its_backends_and_every_loser_are_told() {
   captures id=7
   reaches the backend as /users/7
   75 % to Service default/web port 80, 1 of 2 endpoints ready
+    transport: HTTP/1.1 (default)
+    balancing: RoundRobin, panicThreshold 50 (default)
+    proxy.dialTimeout: 5s (default)
+    proxy.retryCount: 1, only what was not sent (default)
+    proxy.requestTimeout: 60s (default)
+    not set: limiter.endpoint, breaker, outlierEjection, healthCheck, proxy.retryStatuses, proxy.tryTimeout
   25 % to a backend that cannot be used (BackendNotFound): 500
 not taken by
   GatewayRoute default/users rule 1, host api.example.com, PathPrefix /users at a.yaml:23: Template comes before PathPrefix
@@ -213,6 +288,8 @@ fn the_json_names_the_same() {
     assert_eq!(answer["winner"]["object"], "GatewayRoute default/users");
     assert_eq!(answer["winner"]["backends"][0]["service"], "default/web");
     assert_eq!(answer["winner"]["backends"][1]["invalid"], "BackendNotFound");
+    let set = &answer["winner"]["backends"][0]["settings"][1];
+    assert_eq!((&set["setting"], set.get("object")), (&"balancing".into(), None));
     assert_eq!(answer["losers"][0]["why"], "Template comes before PathPrefix");
 }
 

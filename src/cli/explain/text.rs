@@ -1,6 +1,10 @@
 //! The answer for people.
 
-use super::answer::{Answer, Backend, Row, Winner};
+use super::{
+    answer::{Answer, Backend, Mirror, Row, Winner},
+    settings::{Set, Source},
+    words::NONE,
+};
 use std::io::{self, Write};
 
 /// Writes an answer.
@@ -46,10 +50,39 @@ fn write_winner(winner: &Winner, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  captures {}", captures.join(", "))?;
     }
     writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?;
+    for limit in &winner.limits {
+        writeln!(out, "  {}", describe_set(limit))?;
+    }
     for backend in &winner.backends {
         writeln!(out, "  {}", describe(backend))?;
+        write_settings(&backend.settings, out)?;
+    }
+    if let Some(Mirror { service, port, percent, source }) = &winner.mirror {
+        writeln!(out, "  {percent} % copied to Service {service} port {port} ({})", origin(source))?;
     }
     Ok(())
+}
+
+/// What is not set shares one line.
+fn write_settings(settings: &[Set], out: &mut dyn Write) -> io::Result<()> {
+    let is_unset = |set: &&Set| set.value == NONE && set.source.is_none();
+    for set in settings.iter().filter(|set| !is_unset(set)) {
+        writeln!(out, "    {}", describe_set(set))?;
+    }
+    let unset: Vec<_> = settings.iter().filter(is_unset).map(|set| set.setting.as_str()).collect();
+    if unset.is_empty() { Ok(()) } else { writeln!(out, "    not set: {}", unset.join(", ")) }
+}
+
+fn describe_set(Set { setting, value, source }: &Set) -> String {
+    let from = source.as_ref().map_or_else(|| "default".to_owned(), origin);
+    format!("{setting}: {value} ({from})")
+}
+
+fn origin(source: &Source) -> String {
+    match (&source.file, source.line) {
+        (Some(file), Some(line)) => format!("{} at {}:{line}", source.object, file.display()),
+        _ => source.object.clone(),
+    }
 }
 
 fn row(row: &Row) -> String {

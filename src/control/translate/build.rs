@@ -153,7 +153,13 @@ impl<'a> Build<'a> {
             default_certificate,
             ticket_keys: Vec::new(),
         };
-        Translation { snapshot, entries: self.entries, diagnostics: self.diagnostics, outcomes: self.outcomes }
+        Translation {
+            snapshot,
+            entries: self.entries,
+            diagnostics: self.diagnostics,
+            outcomes: self.outcomes,
+            policies: self.policies,
+        }
     }
 }
 

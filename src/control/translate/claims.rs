@@ -8,12 +8,12 @@ use crate::{
 use std::{collections::HashMap, mem::discriminant};
 
 /// Who sets the policy of which Service port.
-#[derive(Debug, Default)]
-pub(super) struct Policies {
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
     claims: HashMap<ServicePort, Vec<Claim>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Claim {
     setting: Setting,
     owner: ObjectRef,
@@ -33,6 +33,13 @@ impl Policies {
         let mut policy = UpstreamPolicy::default();
         self.claims.get(port).into_iter().flatten().for_each(|claim| claim.setting.apply(&mut policy));
         policy
+    }
+
+    /// The object that sets a field of the policy of a port.
+    #[must_use]
+    pub fn owner(&self, port: &ServicePort, field: &str) -> Option<&ObjectRef> {
+        let claims = self.claims.get(port)?;
+        claims.iter().find(|claim| claim.setting.field() == field).map(|claim| &claim.owner)
     }
 
     /// How TLS is spoken to the endpoints of a port, and the object that says so.
