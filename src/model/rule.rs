@@ -15,16 +15,6 @@ pub enum Handler {
     Web,
 }
 
-/// The form of the errors that the gateway itself makes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ErrorStyle {
-    /// `{"error":{"code","message","target"}}`.
-    #[default]
-    Rest,
-    /// `grpc-status` and `grpc-message`, in a head that is the whole answer.
-    Grpc,
-}
-
 /// What to do with paths that a backend could read in another way than the gateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathSafety {
@@ -103,17 +93,12 @@ pub struct Overrides {
     pub retry_statuses: Option<Box<[u16]>>,
 }
 
-/// What is done with the requests that a table entry takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// Where it came from.
-    pub origin: Origin,
+/// What a rule says of its requests without naming another object: its own object is enough to
+/// know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
     /// How requests are handled.
     pub handler: Handler,
-    /// Where they go.
-    pub backends: Box<[Backend]>,
-    /// Who gets copies of them.
-    pub mirror: Option<Mirror>,
     /// Whether the prefix that a PathPrefix match took is cut.
     pub trim_prefix: bool,
     /// What holds for its requests in place of the policy of the upstream.
@@ -126,8 +111,19 @@ pub struct Rule {
     pub redirect_to_https: bool,
     /// The Strict-Transport-Security value, sent over TLS only.
     pub hsts: Option<HstsValue>,
-    /// The form of gateway-made errors.
-    pub error_style: ErrorStyle,
+}
+
+/// What is done with the requests that a table entry takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where it came from.
+    pub origin: Origin,
+    /// Where requests go.
+    pub backends: Box<[Backend]>,
+    /// Who gets copies of them.
+    pub mirror: Option<Mirror>,
+    /// What holds for them.
+    pub options: Options,
     /// Why the rule cannot serve at all, if it cannot: every request gets 500.
     pub broken: Option<Reason>,
 }

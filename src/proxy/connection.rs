@@ -9,13 +9,10 @@ use super::{
     error::Failure,
     pace::Pace,
     peer::{Arrival, Peer, Secured, Session},
-    reply::reply,
+    reply::{Form, reply},
     request_body::RequestBody,
 };
-use crate::{
-    metrics::{HandshakeFailure, Protection},
-    model::rule::ErrorStyle,
-};
+use crate::metrics::{HandshakeFailure, Protection};
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body as _;
@@ -136,7 +133,7 @@ async fn respond(
     let answer = std::pin::pin!(dispatch(core, peer, &mut request));
     let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
         core.metrics.panics.add(1);
-        reply(&Failure::Misconfigured, ErrorStyle::default())
+        reply(&Failure::Misconfigured, Form::default())
     });
     // The request lasts until its response has ended, however long that streams.
     response.body_mut().hold(busy, pace);

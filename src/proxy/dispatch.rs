@@ -9,18 +9,17 @@ use super::{
     error::Failure,
     exchange::Exchange,
     fields::{Scan, count_hop},
-    grpc,
     handler::{self, Routed},
     installed::Installed,
     limiter::{Asked, Told},
     peer::Peer,
-    reply::reply,
+    reply::{Form, reply},
     request_body::RequestBody,
 };
 use crate::{
     metrics::Protection,
     model::{
-        rule::{ErrorStyle, PathSafety, Rule},
+        rule::{PathSafety, Rule},
         snapshot::RuleId,
     },
     table::{
@@ -43,12 +42,11 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
     exchange.identified(&id);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { rule: None, secure: peer.tls, limits: None };
-    let is_call = grpc::is_call(request);
+    let form = Form::of(request);
     let answered = answer.to(core, peer, &table, request, &id, &mut exchange).await;
-    let style = || answer.rule.map_or_else(ErrorStyle::default, |rule| rule.error_style);
     let mut response = answered.unwrap_or_else(|failure| {
         exchange.failed(&failure);
-        reply(&failure, if is_call { ErrorStyle::Grpc } else { style() })
+        reply(&failure, form)
     });
     answer.finish(core, version, id, &mut response);
     if is_head {
@@ -104,7 +102,7 @@ impl<'t> Answer<'t> {
         exchange.came_from(context.client);
         self.secure = context.secure;
         let target = check(core, &context, rule, &found, request)?;
-        if let Some(limits) = &rule.limits {
+        if let Some(limits) = &rule.options.limits {
             let path = found.path.as_deref().unwrap_or(request.uri().path());
             let (client, headers, matched) = (context.client, request.headers(), &found.matched);
             let asked = Asked { client, headers, matched, path, now: exchange.began() };
@@ -124,7 +122,7 @@ impl<'t> Answer<'t> {
         let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id);
-        if let Some(hsts) = self.rule.and_then(|rule| rule.hsts.as_ref()).filter(|_| self.secure) {
+        if let Some(hsts) = self.rule.and_then(|rule| rule.options.hsts.as_ref()).filter(|_| self.secure) {
             headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         if let Some(limits) = self.limits {
@@ -186,11 +184,11 @@ fn check(
     found: &Found<'_>,
     request: &Request<RequestBody>,
 ) -> Result<Option<Uri>, Failure> {
-    if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
+    if let Some(ambiguity) = found.ambiguity.filter(|ambiguity| !rule.options.path_safety.permits(*ambiguity)) {
         core.metrics.protect(Protection::Admission);
         return Err(Failure::AmbiguousPath(ambiguity.as_str()));
     }
-    if rule.redirect_to_https && !context.secure {
+    if rule.options.redirect_to_https && !context.secure {
         return Err(https_required(request));
     }
     if rule.broken.is_some() {
@@ -219,8 +217,8 @@ fn https_required(request: &Request<RequestBody>) -> Failure {
 
 /// The path and query for the endpoint; `None` where the target goes on as it came.
 fn target(rule: &Rule, found: &Found<'_>, uri: &Uri) -> Result<Option<Uri>, Failure> {
-    let cut = if rule.trim_prefix { found.matched.prefix_len } else { 0 };
-    let raw = rule.path_safety == PathSafety::Raw;
+    let cut = if rule.options.trim_prefix { found.matched.prefix_len } else { 0 };
+    let raw = rule.options.path_safety == PathSafety::Raw;
     let Some(path) = forwarded(uri.path(), found.path.as_deref(), cut, raw) else { return Ok(origin_form(uri)) };
     let query = uri.query().map_or(String::new(), |query| format!("?{query}"));
     let text = format!("{path}{query}");

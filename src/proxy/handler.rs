@@ -36,7 +36,7 @@ pub(crate) async fn handle(
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    match (routed.rule.handler, &routed.context.upgrade) {
+    match (routed.rule.options.handler, &routed.context.upgrade) {
         (Handler::Web, Some(protocol)) => web::upgrade(&routed, protocol, request, exchange).await,
         (Handler::Http | Handler::Web, _) => http::proxy(&routed, request, exchange).await,
     }
@@ -58,7 +58,7 @@ impl Routed<'_> {
             upstream,
             transport,
             cell,
-            overrides: &self.rule.overrides,
+            overrides: &self.rule.options.overrides,
             hash,
             deadline: self.context.deadline,
         })

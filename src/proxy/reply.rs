@@ -3,10 +3,9 @@
 //! What is told to clients is generic: no address, no name of a backend, no text of a library.
 
 use super::{body::Body, error::Failure, grpc};
-use crate::model::rule::ErrorStyle;
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Response, StatusCode,
+    HeaderName, HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER},
 };
 
@@ -31,12 +30,29 @@ const fn unavailable(message: &'static str) -> Told {
     told(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", message)
 }
 
-/// The answer to a request that failed, in the style of its route.
-pub(crate) fn reply(failure: &Failure, style: ErrorStyle) -> Response<Body> {
+/// The form in which a client understands errors that the gateway itself makes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `{"error":{"code","message","target"}}`.
+    #[default]
+    Rest,
+    /// `grpc-status` and `grpc-message`, in a head that is the whole answer.
+    Grpc,
+}
+
+impl Form {
+    /// The form for a request.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        if grpc::is_call(request) { Self::Grpc } else { Self::Rest }
+    }
+}
+
+/// The answer to a request that failed.
+pub(crate) fn reply(failure: &Failure, form: Form) -> Response<Body> {
     let told = tell(failure);
-    let mut response = match style {
-        ErrorStyle::Rest => rest_entity(&told, target(failure)),
-        ErrorStyle::Grpc => grpc_head(&told),
+    let mut response = match form {
+        Form::Rest => rest_entity(&told, target(failure)),
+        Form::Grpc => grpc_head(&told),
     };
     add_headers(&mut response, failure);
     response

@@ -135,20 +135,24 @@ fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
         BackendTarget::Upstream(id) => format!("{} x{}", snapshot.upstreams[id.index()].port, backend.weight),
         BackendTarget::Invalid(reason) => format!("!{reason} x{}", backend.weight),
     });
-    write!(text, " ({}) {:?}", backends.collect::<Vec<_>>().join(", "), rule.handler).unwrap();
+    write!(text, " ({}) {:?}", backends.collect::<Vec<_>>().join(", "), rule.options.handler).unwrap();
     assert_eq!(snapshot.rules[id.index()].origin, rule.origin);
-    if rule.overrides != Default::default() {
-        write!(text, " {:?}", rule.overrides).unwrap();
+    if rule.options.overrides != Default::default() {
+        write!(text, " {:?}", rule.options.overrides).unwrap();
     }
-    let marks = [(rule.trim_prefix, "trim"), (rule.redirect_to_https, "redirect"), (rule.broken.is_some(), "BROKEN")];
+    let marks = [
+        (rule.options.trim_prefix, "trim"),
+        (rule.options.redirect_to_https, "redirect"),
+        (rule.broken.is_some(), "BROKEN"),
+    ];
     for (_, mark) in marks.iter().filter(|(set, _)| *set) {
         write!(text, " {mark}").unwrap();
     }
-    if let Some(hsts) = &rule.hsts {
+    if let Some(hsts) = &rule.options.hsts {
         write!(text, " hsts[{}]", hsts.to_str().unwrap()).unwrap();
     }
-    if rule.path_safety != Default::default() {
-        write!(text, " {:?}", rule.path_safety).unwrap();
+    if rule.options.path_safety != Default::default() {
+        write!(text, " {:?}", rule.options.path_safety).unwrap();
     }
     text
 }

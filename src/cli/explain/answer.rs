@@ -173,7 +173,7 @@ fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>, prefix: 
     let rule = &files.translation.snapshot.rules[entry.payload.index()];
     Winner {
         row: describe(files, entry),
-        handler: format!("{:?}", rule.handler),
+        handler: format!("{:?}", rule.options.handler),
         captures: captures(entry, &asked.path),
         forwarded_path: forwarded_path(rule, asked, prefix),
         limits: settings::of_route(files, rule),
@@ -204,8 +204,8 @@ fn captures(entry: &Entry<RuleId>, path: &str) -> BTreeMap<String, String> {
 fn forwarded_path(rule: &Rule, asked: &Asked, prefix: usize) -> String {
     let raw = asked.raw_path();
     let normal = (asked.path != raw).then_some(asked.path.as_str());
-    let cut = if rule.trim_prefix { prefix } else { 0 };
-    let path = forwarded(raw, normal, cut, rule.path_safety == PathSafety::Raw);
+    let cut = if rule.options.trim_prefix { prefix } else { 0 };
+    let path = forwarded(raw, normal, cut, rule.options.path_safety == PathSafety::Raw);
     path.map_or_else(|| raw.to_owned(), Cow::into_owned)
 }
 

@@ -47,10 +47,10 @@ pub(super) fn unrouted(outcome: &Outcome<'_, RuleId>) -> Own {
 
 /// What is answered for a rule that takes the request, where it reaches no backend.
 pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
-    if let Some(ambiguity) = asked.ambiguity.filter(|ambiguity| !rule.path_safety.permits(*ambiguity)) {
-        return Some(Own::new(400, format!("{ambiguity}, which pathSafety {:?} refuses", rule.path_safety)));
+    if let Some(ambiguity) = asked.ambiguity.filter(|ambiguity| !rule.options.path_safety.permits(*ambiguity)) {
+        return Some(Own::new(400, format!("{ambiguity}, which pathSafety {:?} refuses", rule.options.path_safety)));
     }
-    if rule.redirect_to_https && asked.scheme == "http" {
+    if rule.options.redirect_to_https && asked.scheme == "http" {
         return Some(if asked.host.is_empty() {
             Own::new(400, "plain HTTP is redirected to HTTPS, but the request names no host")
         } else {

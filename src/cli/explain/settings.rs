@@ -51,7 +51,7 @@ impl Source {
 /// The limits on the requests of a rule's route.
 pub(super) fn of_route(files: &Files, rule: &Rule) -> Vec<Set> {
     let object = &rule.origin.object;
-    if rule.limits.is_none() || object.kind != Kind::GatewayRoute {
+    if rule.options.limits.is_none() || object.kind != Kind::GatewayRoute {
         return Vec::new();
     }
     let route = files.cache.routes.get(&object.namespace, &object.name).and_then(|tracked| tracked.serving());
@@ -116,7 +116,7 @@ impl Asked<'_> {
     }
 
     fn of_requests(&self, policy: &UpstreamPolicy) -> [Set; 4] {
-        let own = &self.rule.overrides;
+        let own = &self.rule.options.overrides;
         let replays = own.retry_count.is_some() || policy.retry.replays;
         let retries = words::retries(own.retry_count.unwrap_or(policy.retry.count), replays);
         let statuses = words::statuses(own.retry_statuses.as_deref().unwrap_or(&policy.retry.statuses));

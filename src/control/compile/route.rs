@@ -9,9 +9,11 @@ use crate::{
     model::{
         condition::Reason,
         limit::RequestLimits,
-        rule::{self, HstsValue},
+        rule::{self, HstsValue, Options},
     },
-    resource::{GatewayRoute, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
+    resource::{
+        GatewayRoute, GatewayRouteSpec, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule,
+    },
     table::{Conditions, HostPattern, PathPattern},
 };
 use http::HeaderValue;
@@ -24,12 +26,8 @@ pub struct CompiledRoute {
     pub hosts: Vec<HostPattern>,
     /// The rules, in the order of the object.
     pub rules: Vec<CompiledRule>,
-    /// The Strict-Transport-Security value.
-    pub hsts: Option<HstsValue>,
     /// What it sets for Service ports.
     pub settings: Vec<Setting>,
-    /// What it sets for its own requests.
-    pub overrides: rule::Overrides,
     /// How many of its requests pass.
     pub limits: Option<Arc<RequestLimits>>,
     /// What is wrong.
@@ -41,10 +39,8 @@ pub struct CompiledRoute {
 pub struct CompiledRule {
     /// The requests that it takes, as far as they could be understood.
     pub matches: Vec<(PathPattern, Conditions)>,
-    /// How requests are handled.
-    pub handler: rule::Handler,
-    /// What is done with ambiguous paths.
-    pub path_safety: rule::PathSafety,
+    /// What holds for them. The limits are those of the route.
+    pub options: Options,
     /// Why it cannot serve at all.
     pub broken: Option<Reason>,
 }
@@ -55,19 +51,18 @@ impl Compile for GatewayRoute {
     fn compile(&self) -> CompiledRoute {
         let mut findings = Vec::new();
         let hosts = compile_hosts(&self.spec.hostnames, &mut findings);
+        let settings = policy::settings(&self.spec);
+        let shared = options_of_route(&self.spec, &settings);
         let rules = self.spec.rules.as_deref().unwrap_or_default();
         let rules: Vec<_> =
-            rules.iter().enumerate().map(|(index, rule)| compile_rule(index, rule, &mut findings)).collect();
+            rules.iter().enumerate().map(|(index, rule)| compile_rule(index, rule, &shared, &mut findings)).collect();
         if self.spec.rules.is_none() && self.spec.policy_for.is_none() {
             findings.push(Finding::error("spec", "set exactly one of rules and policyFor"));
         }
-        let hsts = self.spec.tls.as_ref().and_then(|tls| tls.hsts.as_ref()).map(hsts_value);
-        let settings = policy::settings(&self.spec);
-        let overrides = policy::overrides(&settings);
         let asked = self.spec.limiter.as_ref().and_then(|limiter| limiter.requests.as_deref()).unwrap_or_default();
         let paths = rules.iter().flat_map(|rule| rule.matches.iter().map(|(path, _)| path));
         let limits = limits::compile(asked, &self.metadata, &paths, &mut findings);
-        CompiledRoute { hosts, rules, hsts, settings, overrides, limits, findings }
+        CompiledRoute { hosts, rules, settings, limits, findings }
     }
 
     fn failed() -> CompiledRoute {
@@ -102,7 +97,19 @@ fn compile_hosts(names: &[String], findings: &mut Vec<Finding>) -> Vec<HostPatte
     compiled
 }
 
-fn compile_rule(index: usize, rule: &Rule, findings: &mut Vec<Finding>) -> CompiledRule {
+/// What holds for all rules of a route.
+fn options_of_route(spec: &GatewayRouteSpec, settings: &[Setting]) -> Options {
+    let tls = spec.tls.as_ref();
+    Options {
+        trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
+        overrides: policy::overrides(settings),
+        redirect_to_https: tls.and_then(|tls| tls.redirect).unwrap_or_default(),
+        hsts: tls.and_then(|tls| tls.hsts.as_ref()).map(hsts_value),
+        ..Options::default()
+    }
+}
+
+fn compile_rule(index: usize, rule: &Rule, shared: &Options, findings: &mut Vec<Finding>) -> CompiledRule {
     let field = format!("spec.rules[{index}]");
     let before = findings.len();
     let handler = compile_handler(rule.handler.type_, &field, findings);
@@ -112,7 +119,7 @@ fn compile_rule(index: usize, rule: &Rule, findings: &mut Vec<Finding>) -> Compi
     let path_safety = compile_path_safety(rule.path_safety);
     let matches = compile_matches(&rule.matches, path_safety, &field, findings);
     let broken = (findings.len() > before).then_some(Reason::UnsupportedValue);
-    CompiledRule { matches, handler, path_safety, broken }
+    CompiledRule { matches, options: Options { handler, path_safety, ..shared.clone() }, broken }
 }
 
 fn compile_handler(type_: HandlerType, field: &str, findings: &mut Vec<Finding>) -> rule::Handler {

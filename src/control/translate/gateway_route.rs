@@ -14,7 +14,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
-        rule::{Backend, BackendTarget, ErrorStyle, Mirror, Origin, PathSafety, Rule},
+        rule::{Backend, BackendTarget, Mirror, Options, Origin, PathSafety, Rule},
         snapshot::RuleId,
         target::ServicePort,
     },
@@ -53,9 +53,10 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
     let rules = spec.rules.as_deref().unwrap_or_default();
     let limits = limits::of_route(build, route);
     for (index, (rule, compiled_rule)) in rules.iter().zip(&compiled.rules).enumerate() {
-        note_path_safety(index, compiled_rule.path_safety, &mut outcome);
+        note_path_safety(index, compiled_rule.options.path_safety, &mut outcome);
         let rule = translate_rule(build, route, index, rule, compiled_rule, &mut outcome);
-        let id = build.add_rule(Rule { limits: limits.clone(), ..rule });
+        let options = Options { limits: limits.clone(), ..rule.options };
+        let id = build.add_rule(Rule { options, ..rule });
         entries.add(build, compiled, compiled_rule, id);
     }
     #[cfg(test)]
@@ -103,7 +104,6 @@ fn translate_rule(
     compiled: &CompiledRule,
     outcome: &mut Outcome,
 ) -> Rule {
-    let spec = &route.serving.object().spec;
     let targets = resolve_backends(build, route, index, &rule.backends);
     for port in targets.iter().flatten() {
         policy::claim_by_route(build, port, route);
@@ -113,14 +113,7 @@ fn translate_rule(
         backends: backends.collect(),
         mirror: rule.mirror.as_ref().and_then(|asked| mirror(build, route, index, asked)),
         origin: origin(&route.object, index, rule.name.as_deref()),
-        handler: compiled.handler,
-        trim_prefix: spec.proxy.as_ref().and_then(|proxy| proxy.trim_prefix).unwrap_or_default(),
-        overrides: route.serving.compiled().overrides.clone(),
-        limits: None,
-        path_safety: compiled.path_safety,
-        redirect_to_https: spec.tls.as_ref().and_then(|tls| tls.redirect).unwrap_or_default(),
-        hsts: route.serving.compiled().hsts.clone(),
-        error_style: ErrorStyle::Rest,
+        options: compiled.options.clone(),
         broken: compiled.broken,
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::Kind,
-        rule::{Backend, BackendTarget, ErrorStyle, Handler, Origin, Overrides, PathSafety, Rule},
+        rule::{Backend, BackendTarget, Handler, Options, Origin, Rule},
         target::ServicePort,
     },
     table::{Conditions, Entry},
@@ -133,18 +133,15 @@ fn translate_route(
     outcome.upstreams.extend(target.as_ref().ok());
     Rule {
         origin: Origin { object: ingress.object.clone(), rule: index, name: "".into() },
-        // An Ingress has no word for upgrades, and its users expect WebSockets to work.
-        handler: Handler::Web,
         backends: [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }]
             .into(),
         mirror: None,
-        trim_prefix: false,
-        overrides: Overrides::default(),
-        limits: None,
-        path_safety: PathSafety::Strict,
-        redirect_to_https: compiled.redirect && compiled.is_tls(&route.host),
-        hsts: None,
-        error_style: ErrorStyle::Rest,
+        options: Options {
+            // An Ingress has no word for upgrades, and its users expect WebSockets to work.
+            handler: Handler::Web,
+            redirect_to_https: compiled.redirect && compiled.is_tls(&route.host),
+            ..Options::default()
+        },
         broken: route.broken,
     }
 }

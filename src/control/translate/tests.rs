@@ -336,7 +336,8 @@ fn a_shared_limit_without_a_store_is_counted_by_each_replica_and_warned_of() {
     let mut cache = cache(SERVICE);
     let limits = "limiter: {requests: [{rate: 1}, {rate: 1, scope: Cluster}]}, rules: [{backends: [{service: web}]}]";
     upsert(&mut cache, &route("a", 1, limits));
-    let shared = |translation: &Translation| translation.snapshot.rules[0].limits.as_ref().unwrap().are_shared();
+    let shared =
+        |translation: &Translation| translation.snapshot.rules[0].options.limits.as_ref().unwrap().are_shared();
     let with_store = run(&cache);
     assert!(shared(&with_store) && with_store.diagnostics.is_empty(), "{:?}", with_store.diagnostics);
     let alone = translate(&cache, &Context { counts_alone: true, ..Context::default() });
