@@ -6,12 +6,13 @@
 //!                    -> retry { balancer (pick, permit) -> upstream (pool, connect, forward) } -> reply
 //! ```
 //!
-//! The two paths meet in the words of [`model`], [`table`] and [`live`], and in the composition root [`app`]
-//! alone. The modules stand in reading order: words first, then the paths, then what holds them.
+//! The two paths meet in the words of [`model`], [`table`], [`live`] and [`rpc`], and in the composition root
+//! [`app`] alone. The modules stand in reading order: words first, then the paths, then what holds them.
 
 pub mod live;
 pub mod model;
 pub mod resource;
+pub mod rpc;
 pub mod table;
 
 pub mod control;

@@ -1,0 +1,9 @@
+//! The words of RPC behind HTTP: what go-micro and gRPC say on the wire, as pure functions.
+//!
+//! Nothing here does I/O, waits, or knows Kubernetes and HTTP libraries. The control path reads registrations and
+//! endpoint metadata with it; handlers resolve a request, build the call, read the reply, and map an error with
+//! it. Every input is bounded, and none makes it panic.
+
+#[cfg(test)]
+mod recordings;
+pub mod resolver;
