@@ -6,4 +6,5 @@
 
 #[cfg(test)]
 mod recordings;
+pub mod registry;
 pub mod resolver;

@@ -1,11 +1,21 @@
 //! Exchanges of real go-micro services and clients, as tests read them, and the count of those that ran.
 
+use serde_json::Value;
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 /// The text of a recorded file.
 pub(super) fn text(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/go-micro").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The rows of a recorded file, each with its line.
+pub(super) fn rows(file: &str) -> Vec<(usize, Value)> {
+    let row = |(index, line): (usize, &str)| {
+        let value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}:{}: {error}", index + 1));
+        (index + 1, value)
+    };
+    text(file).lines().enumerate().map(row).collect()
 }
 
 /// What became of the rows of one file in one module: every row is run, or left out for a reason.
