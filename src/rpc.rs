@@ -4,6 +4,7 @@
 //! endpoint metadata with it; handlers resolve a request, build the call, read the reply, and map an error with
 //! it. Every input is bounded, and none makes it panic.
 
+pub mod endpoint;
 #[cfg(test)]
 mod recordings;
 pub mod registry;
