@@ -5,6 +5,7 @@
 //! it. Every input is bounded, and none makes it panic.
 
 pub mod endpoint;
+pub mod fault;
 #[cfg(test)]
 mod recordings;
 pub mod registry;

@@ -1,5 +1,6 @@
 //! Exchanges of real go-micro services and clients, as tests read them, and the count of those that ran.
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -16,6 +17,18 @@ pub(super) fn rows(file: &str) -> Vec<(usize, Value)> {
         (index + 1, value)
     };
     text(file).lines().enumerate().map(row).collect()
+}
+
+/// Headers as they were recorded: pairs of name and value, without the pseudo-headers of HTTP/2.
+pub(super) fn headers(pairs: &Value) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for pair in pairs.as_array().map(Vec::as_slice).unwrap_or_default() {
+        let (name, value) = (pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default());
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes())) {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 /// What became of the rows of one file in one module: every row is run, or left out for a reason.
