@@ -13,12 +13,13 @@ use super::{
     request_body::RequestBody,
 };
 use crate::metrics::{HandshakeFailure, Protection};
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, panic::AssertUnwindSafe, rc::Rc};
+use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, rc::Rc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -46,18 +47,18 @@ pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Ar
     let traffic = Traffic::default();
     let stream = Counted::new(Socket::new(stream, traffic.clone(), tls.is_none()), traffic.clone());
     let Some(Secured { config, names }) = tls else {
-        return http1(&core, &place, Rc::new(peer), stream, &traffic).await;
+        return plain(&core, &place, &Rc::new(peer), stream, &traffic).await;
     };
     let accepting = TlsAcceptor::from(config).accept(stream);
     match race(&core.clock, place.alarm(), accepting).await {
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
             let is_http2 = session.alpn_protocol() == Some(b"h2");
-            let peer = peer.with_session(names.map(|names| Session::new(session.server_name(), names)));
+            let peer = Rc::new(peer.with_session(names.map(|names| Session::new(session.server_name(), names))));
             if is_http2 {
-                http2(&core, &place, Rc::new(peer), stream, &traffic).await;
+                http2(&core, &place, &peer, stream, &traffic).await;
             } else {
-                http1(&core, &place, Rc::new(peer), stream, &traffic).await;
+                http1(&core, &place, &peer, stream, &traffic).await;
             }
         }
         // rustls has told the client with an alert.
@@ -73,34 +74,51 @@ pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Ar
     }
 }
 
-async fn http1<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S, traffic: &Traffic)
+/// HTTP in plain text: by its first bytes it is HTTP/2, else HTTP/1.
+async fn plain(core: &Rc<Core>, place: &Registration, peer: &Rc<Peer>, stream: Counted<Socket>, traffic: &Traffic) {
+    if let Some((mut stream, read)) = http1(core, place, peer, stream, traffic).await {
+        stream.inner_mut().begin_again(read);
+        http2(core, place, peer, stream, traffic).await;
+    }
+}
+
+/// Serves HTTP/1. What begins HTTP/2 is given back, and with it what was read.
+async fn http1<S>(
+    core: &Rc<Core>,
+    place: &Registration,
+    peer: &Rc<Peer>,
+    stream: S,
+    traffic: &Traffic,
+) -> Option<(S, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Rc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.note_body(!request.body().is_end_stream());
-        respond(core, &peer, &activity, Pace::new(core, None), request)
+        respond(core, peer, &activity, Pace::new(core, None), request)
     });
     // hyper's own limits lie above ours, so that refusals carry our entity.
-    let connection = conn::http1::Builder::new()
+    let mut connection = conn::http1::Builder::new()
         .header_read_timeout(None)
         // Then the socket tells who is gone.
         .half_close(!peer.tls)
         .max_headers(core.limits().headers + 156)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    drive(Watched { core, place, peer: &peer, activity: &activity, traffic, heads: true }, connection).await;
+    let watched = Watched { core, place, peer, activity: &activity, traffic, heads: true };
+    let is_http2 = drive(watched, Pin::new(&mut connection)).await;
+    connection.into_parts().filter(|_| is_http2).map(|parts| (parts.io.into_inner(), parts.read_buf))
 }
 
-async fn http2<S>(core: &Rc<Core>, place: &Registration, peer: Rc<Peer>, stream: S, traffic: &Traffic)
+async fn http2<S>(core: &Rc<Core>, place: &Registration, peer: &Rc<Peer>, stream: S, traffic: &Traffic)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let activity = Rc::new(Activity::default());
     let streams = Streams::new(core, traffic);
     let (owned_core, owned_activity, owned_streams) = (Rc::clone(core), Rc::clone(&activity), streams.clone());
-    let owned_peer = Rc::clone(&peer);
+    let owned_peer = Rc::clone(peer);
     let service = service_fn(move |request| {
         let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&owned_peer), Rc::clone(&owned_activity));
         let pace = Pace::new(&core, Some(owned_streams.begin()));
@@ -116,7 +134,8 @@ where
         .max_concurrent_streams(core.limits().streams)
         .max_header_list_size(header_list)
         .serve_connection(TokioIo::new(stream), service);
-    drive(Watched { core, place, peer: &peer, activity: &activity, traffic, heads: false }, connection).await;
+    let watched = Watched { core, place, peer, activity: &activity, traffic, heads: false };
+    drive(watched, std::pin::pin!(connection)).await;
 }
 
 /// Answers a request; a panic costs this one alone.

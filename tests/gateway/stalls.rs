@@ -195,48 +195,60 @@ async fn a_tunnel_in_use_stays() {
     assert_eq!(wire.take(12).await.unwrap(), b"x".repeat(12));
 }
 
-async fn over_http_2(address: SocketAddr, flags: &[&str], answers_pings: bool) -> (Gateway, Frames) {
+/// Over TLS, or in plain text.
+async fn over_http_2(address: SocketAddr, tls: bool, flags: &[&str], answers_pings: bool) -> (Gateway, Frames) {
     let authority = Authority::new("test");
     let spec = "{hostnames: [a.example], tls: {secretName: a}, rules: [{backends: [{service: echo}]}]}";
     let folder = Folder::with(address, spec);
     folder.secret("a", &authority.issue(&["a.example"]));
     let gateway = Gateway::start_with(folder, flags).await;
-    let stream = TlsClient::new(&authority, &["h2"]).open(gateway.address("https"), "a.example").await;
-    (gateway, Frames::over(stream, answers_pings).await)
+    let client = if tls {
+        let stream = TlsClient::new(&authority, &["h2"]).open(gateway.address("https"), "a.example").await;
+        Frames::over(stream, answers_pings).await
+    } else {
+        Frames::over(gateway.open().await.into_parts().0, answers_pings).await
+    };
+    (gateway, client)
 }
 
 #[tokio::test]
 async fn a_stream_whose_client_opens_no_window_is_reset_and_the_connection_goes_on() {
     let backend = bytes_on_demand().await;
-    let (gateway, mut client) = over_http_2(backend.address(), &["--write-timeout", "300ms"], true).await;
-    for stream in [1, 3] {
-        client.ask(stream, "/70000").await;
-        let reset = client.until(|frame| frame.kind == RST_STREAM && frame.stream == stream).await;
-        assert_eq!(reset.payload, [0, 0, 0, 8], "CANCEL");
+    for tls in [true, false] {
+        let (gateway, mut client) = over_http_2(backend.address(), tls, &["--write-timeout", "300ms"], true).await;
+        for stream in [1, 3] {
+            client.ask(stream, "/70000").await;
+            let reset = client.until(|frame| frame.kind == RST_STREAM && frame.stream == stream).await;
+            assert_eq!(reset.payload, [0, 0, 0, 8], "CANCEL");
+        }
+        assert_eq!(gateway.logged("/70000").await["reason"], "client_stalled");
+        gateway.protected("write_timeout").await;
+        client.ask(5, "/0").await;
+        client.until(|frame| frame.kind == HEADERS && frame.stream == 5).await;
     }
-    assert_eq!(gateway.logged("/70000").await["reason"], "client_stalled");
-    gateway.protected("write_timeout").await;
-    client.ask(5, "/0").await;
-    client.until(|frame| frame.kind == HEADERS && frame.stream == 5).await;
 }
 
 #[tokio::test]
 async fn an_http_2_client_that_answers_no_ping_is_cut_off() {
     let backend = Script::start(|mut wire: Wire, _| async move { drop(wire.rest().await) }).await;
-    let (gateway, mut client) = over_http_2(backend.address(), &["--write-timeout", "300ms"], false).await;
-    client.ask(1, "/gone").await;
-    client.end().await;
-    assert_eq!(gateway.logged("/gone").await["reason"], "client_closed");
-    gateway.protected("write_timeout").await;
+    for tls in [true, false] {
+        let (gateway, mut client) = over_http_2(backend.address(), tls, &["--write-timeout", "300ms"], false).await;
+        client.ask(1, "/gone").await;
+        client.end().await;
+        assert_eq!(gateway.logged("/gone").await["reason"], "client_closed");
+        gateway.protected("write_timeout").await;
+    }
 }
 
 #[tokio::test]
 async fn an_idle_http_2_connection_is_told_goodbye() {
     let backend = Backend::echo("echo").await;
-    let (gateway, mut client) = over_http_2(backend.address(), &["--idle-timeout", "300ms"], true).await;
-    client.ask(1, "/").await;
-    let goodbye = client.until(|frame| frame.kind == GOAWAY).await;
-    assert_eq!(goodbye.payload[4..], [0, 0, 0, 0], "NO_ERROR");
-    client.end().await;
-    gateway.protected("idle_timeout").await;
+    for tls in [true, false] {
+        let (gateway, mut client) = over_http_2(backend.address(), tls, &["--idle-timeout", "300ms"], true).await;
+        client.ask(1, "/").await;
+        let goodbye = client.until(|frame| frame.kind == GOAWAY).await;
+        assert_eq!(goodbye.payload[4..], [0, 0, 0, 0], "NO_ERROR");
+        client.end().await;
+        gateway.protected("idle_timeout").await;
+    }
 }

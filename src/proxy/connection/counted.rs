@@ -72,9 +72,13 @@ impl Traffic {
     // Only the connection's own core writes, so nothing is lost between load and store.
     fn read(&self, polled: &Poll<io::Result<()>>) {
         if matches!(polled, Poll::Ready(Ok(()))) {
-            // Whether any bytes came is all that matters, so a read counts as one.
-            self.0.reads.store(self.reads() + 1, Relaxed);
+            self.note_read();
         }
+    }
+
+    /// Whether any bytes came is all that matters, so a read counts as one.
+    pub(super) fn note_read(&self) {
+        self.0.reads.store(self.reads() + 1, Relaxed);
     }
 
     fn wrote(&self, polled: &Poll<io::Result<usize>>) {
@@ -95,6 +99,11 @@ pub(crate) struct Counted<T> {
 impl<T> Counted<T> {
     pub(crate) const fn new(inner: T, traffic: Traffic) -> Self {
         Self { inner, traffic }
+    }
+
+    /// What it counts the traffic of.
+    pub(crate) const fn inner_mut(&mut self) -> &mut T {
+        &mut self.inner
     }
 }
 

@@ -4,8 +4,12 @@
 //! hyper does not read while a request is answered. Here a byte is read ahead then, so that a
 //! connection that breaks is noticed at once. An end of the stream is not one: the client may have
 //! sent all that it wants to (`shutdown(SHUT_WR)`) and wait for its answer.
+//!
+//! A client may begin with HTTP/2 (RFC 9113 section 3.3). hyper knows it by its first bytes, when it gets all
+//! of them at once: so they are held back until there are enough of them to tell.
 
 use super::counted::Traffic;
+use bytes::Bytes;
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -24,6 +28,19 @@ const PROBE: Duration = Duration::from_secs(5);
 /// Probes without an answer that end the connection.
 const PROBES: u32 = 3;
 
+/// What HTTP/2 begins with.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How far the beginning of a connection is.
+#[derive(Debug)]
+enum Start {
+    /// So much came, which HTTP/2 begins with too.
+    Doubt(Vec<u8>),
+    /// This was read already, by whom it was not for.
+    Again(Bytes),
+    Over,
+}
+
 /// The socket of a client.
 #[derive(Debug)]
 pub(super) struct Socket {
@@ -32,6 +49,7 @@ pub(super) struct Socket {
     /// Clients may end their side before they have their answer. Over TLS they do not: the end is
     /// that of the session.
     half_open: bool,
+    start: Start,
     /// A byte that was read before it was asked for.
     ahead: Option<u8>,
     /// Whoever reads has asked, got nothing, and is woken when there is something.
@@ -43,7 +61,51 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, traffic: Traffic, half_open: bool) -> Self {
-        Self { stream, traffic, half_open, ahead: None, asked: false, ended: false, shut: false, lingered: 0 }
+        let start = if half_open { Start::Doubt(Vec::new()) } else { Start::Over };
+        Self { stream, traffic, half_open, start, ahead: None, asked: false, ended: false, shut: false, lingered: 0 }
+    }
+
+    /// Begins anew, for HTTP/2: with what has been read, and with an end that is that of the connection.
+    pub(super) fn begin_again(&mut self, read: Bytes) {
+        self.start = Start::Again(read);
+        self.half_open = false;
+    }
+
+    /// Reads until it is clear which HTTP begins.
+    fn poll_start(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut held = match std::mem::replace(&mut self.start, Start::Over) {
+            Start::Over => return Poll::Ready(Ok(())),
+            Start::Doubt(held) if buffer.remaining() > PREFACE.len() => held,
+            Start::Doubt(held) => return self.poll_again(held.into(), buffer),
+            Start::Again(read) => return self.poll_again(read, buffer),
+        };
+        let from = buffer.filled().len();
+        held.extend(self.ahead.take());
+        buffer.put_slice(&held);
+        loop {
+            let known = buffer.filled().len();
+            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+            let begun = buffer.filled().get(from..).unwrap_or_default();
+            if polled.is_pending() {
+                self.start = Start::Doubt(begun.to_vec());
+                self.asked = true;
+                buffer.set_filled(from);
+                return Poll::Pending;
+            }
+            let ended = begun.len() + from == known;
+            if ended || begun.len() >= PREFACE.len() || !PREFACE.starts_with(begun) {
+                return polled;
+            }
+            self.traffic.note_read();
+        }
+    }
+
+    fn poll_again(&mut self, mut read: Bytes, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        buffer.put_slice(&read.split_to(read.len().min(buffer.remaining())));
+        if !read.is_empty() {
+            self.start = Start::Again(read);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Fails when the connection is broken; notes when the client has finished sending.
@@ -103,6 +165,9 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         if self.ended || buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
+        }
+        if !matches!(self.start, Start::Over) {
+            return self.poll_start(context, buffer);
         }
         let ahead = self.ahead.take();
         buffer.put_slice(ahead.as_slice());

@@ -90,13 +90,13 @@ pub(super) struct Watched<'c> {
     pub(super) heads: bool,
 }
 
-/// Runs a connection under its time-outs until it ends.
-pub(super) async fn drive<C: Graceful>(watched: Watched<'_>, connection: C) {
-    let mut connection = std::pin::pin!(connection);
+/// Runs a connection under its time-outs until it ends. `true`: what came begins HTTP/2, and nothing was done
+/// with it.
+pub(super) async fn drive<C: Graceful>(watched: Watched<'_>, mut connection: Pin<&mut C>) -> bool {
     let (began, before) = (watched.core.clock.now(), watched.traffic.reads());
     let mut watch =
         Watch { watched, waiting: Waiting::Answer, began, before, reads: 0, written: 0, asked_to_end: false };
-    std::future::poll_fn(|context| watch.poll(connection.as_mut(), context)).await;
+    std::future::poll_fn(|context| watch.poll(connection.as_mut(), context)).await
 }
 
 struct Watch<'c> {
@@ -113,13 +113,12 @@ struct Watch<'c> {
 }
 
 impl Watch<'_> {
-    fn poll<C: Graceful>(&mut self, mut connection: Pin<&mut C>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll<C: Graceful>(&mut self, mut connection: Pin<&mut C>, context: &mut Context<'_>) -> Poll<bool> {
         let Watched { core, place, .. } = self.watched;
         loop {
             // What has come already is read first, so that no request is lost to the end.
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {
-                self.note_end(&ended);
-                return Poll::Ready(());
+                return Poll::Ready(self.note_end(&ended));
             }
             self.note();
             if self.must_end() || self.is_surplus() {
@@ -132,7 +131,7 @@ impl Watch<'_> {
                 return Poll::Pending;
             }
             if !self.goes_on(connection.as_mut()) {
-                return Poll::Ready(());
+                return Poll::Ready(false);
             }
         }
     }
@@ -158,9 +157,14 @@ impl Watch<'_> {
         surplus
     }
 
-    fn note_end(&self, ended: &hyper::Result<()>) {
-        let Err(error) = ended else { return };
-        let Watched { core, peer, .. } = self.watched;
+    /// Whether it ends for HTTP/2 to begin, which it may do in plain text and before anything else alone: over
+    /// TLS it is agreed.
+    fn note_end(&self, ended: &hyper::Result<()>) -> bool {
+        let Err(error) = ended else { return false };
+        let Watched { core, peer, activity, .. } = self.watched;
+        if error.is_parse_version_h2() && !peer.tls && activity.begun() == 0 {
+            return true;
+        }
         if error.is_timeout() {
             // A PING that nobody answered is the one time-out of hyper's own.
             self.give_up_on_client();
@@ -168,6 +172,7 @@ impl Watch<'_> {
             core.metrics.protect(Protection::Malformed);
             tracing::debug!(peer = %peer.address, %error, "a client does not speak HTTP");
         }
+        false
     }
 
     /// The client takes nothing any more.

@@ -1,7 +1,6 @@
 //! An HTTP/2 client frame by frame. It opens no window: nothing of a response body may be sent to it.
 
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Wire;
 
@@ -24,17 +23,24 @@ const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const ACK: u8 = 1;
 
+/// Whatever carries frames.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 /// The client.
-#[derive(Debug)]
 pub(crate) struct Frames {
-    wire: Wire<TlsStream<TcpStream>>,
+    wire: Wire<Box<dyn Stream>>,
     answers_pings: bool,
 }
 
 impl Frames {
     /// Speaks over a stream on which HTTP/2 was agreed.
-    pub(crate) async fn over(stream: TlsStream<TcpStream>, answers_pings: bool) -> Self {
-        let mut client = Self { wire: Wire::over(stream), answers_pings };
+    pub(crate) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        answers_pings: bool,
+    ) -> Self {
+        let mut client = Self { wire: Wire::over(Box::new(stream)), answers_pings };
         client.wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         // SETTINGS_INITIAL_WINDOW_SIZE is 0.
         client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
