@@ -1,7 +1,7 @@
 //! Errors as gRPC carries them: a status, a message, and details.
 //!
-//! The tables of codes are those of go-micro's servers, and of the clients that read them back (version 4 and later).
-//! Codes that those never send are read as other gateways do, for services that are not go-micro's.
+//! The tables of codes are those of go-micro's servers, and of the clients that read them back (version 4 and later);
+//! and beside them the one of other gateways, for services that are not go-micro's.
 
 use super::{CLIENT_ID, Fault};
 use base64::{
@@ -80,20 +80,30 @@ pub const fn grpc_code(http: i32) -> u32 {
     }
 }
 
+/// Which codes of HTTP stand for the statuses of gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codes {
+    /// As clients of go-micro read their own servers (version 4 and later). Of other statuses they say 500.
+    Micro,
+    /// As other gateways read any service.
+    Standard,
+}
+
 /// The code of HTTP of a status of gRPC.
 #[must_use]
-pub const fn http_code(grpc: u32) -> StatusCode {
-    match grpc {
-        3 | 11 => StatusCode::BAD_REQUEST,
-        16 => StatusCode::UNAUTHORIZED,
-        7 => StatusCode::FORBIDDEN,
-        5 => StatusCode::NOT_FOUND,
-        4 => StatusCode::REQUEST_TIMEOUT,
-        6 | 10 => StatusCode::CONFLICT,
-        9 => StatusCode::PRECONDITION_FAILED,
-        8 => StatusCode::TOO_MANY_REQUESTS,
-        12 => StatusCode::NOT_IMPLEMENTED,
-        14 => StatusCode::SERVICE_UNAVAILABLE,
+pub const fn http_code(grpc: u32, codes: Codes) -> StatusCode {
+    match (grpc, codes) {
+        (3, _) | (9 | 11, Codes::Standard) => StatusCode::BAD_REQUEST,
+        (16, _) => StatusCode::UNAUTHORIZED,
+        (7, _) => StatusCode::FORBIDDEN,
+        (5, _) => StatusCode::NOT_FOUND,
+        (4, Codes::Micro) => StatusCode::REQUEST_TIMEOUT,
+        (4, Codes::Standard) => StatusCode::GATEWAY_TIMEOUT,
+        (6, _) | (10, Codes::Standard) => StatusCode::CONFLICT,
+        (9, Codes::Micro) => StatusCode::PRECONDITION_FAILED,
+        (8, Codes::Standard) => StatusCode::TOO_MANY_REQUESTS,
+        (12, _) => StatusCode::NOT_IMPLEMENTED,
+        (14, _) => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -102,7 +112,7 @@ pub const fn http_code(grpc: u32) -> StatusCode {
 ///
 /// # Errors
 /// The error that the service answered.
-pub fn read_trailers(trailers: &HeaderMap) -> Result<(), GrpcFault> {
+pub fn read_trailers(trailers: &HeaderMap, codes: Codes) -> Result<(), GrpcFault> {
     let status = trailers.get("grpc-status").and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let Some(status) = status else { return Err(GrpcFault::NoStatus) };
     if status == 0 {
@@ -110,7 +120,7 @@ pub fn read_trailers(trailers: &HeaderMap) -> Result<(), GrpcFault> {
     }
     let message = trailers.get("grpc-message").map_or_else(String::new, |value| read_message(value.as_bytes()));
     let details = trailers.get("grpc-status-details-bin").and_then(|value| read_details(value.as_bytes()));
-    Err(GrpcFault::Answered(fault_of(status, message, details.as_ref())))
+    Err(GrpcFault::Answered(fault_of(http_code(status, codes), message, details.as_ref())))
 }
 
 /// Why a call by gRPC came to nothing.
@@ -123,13 +133,13 @@ pub enum GrpcFault {
 }
 
 /// The detail of go-micro's error, or its JSON in the message, or the message itself.
-fn fault_of(status: u32, message: String, details: Option<&RpcStatus>) -> Fault {
+fn fault_of(code: StatusCode, message: String, details: Option<&RpcStatus>) -> Fault {
     if let Some(fault) = details.and_then(detailed) {
         return fault;
     }
     match Fault::from_json(&message) {
         Some(fault) if fault.code > 0 => fault,
-        _ => Fault::new(CLIENT_ID, http_code(status), message),
+        _ => Fault::new(CLIENT_ID, code, message),
     }
 }
 

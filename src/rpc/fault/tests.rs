@@ -1,7 +1,7 @@
 //! The errors of four generations, over both dialects.
 
 use super::{
-    CLIENT_ID, Fault, GATEWAY_ID, GrpcFault, grpc_code, http_code, read_details, read_message, read_trailers,
+    CLIENT_ID, Codes, Fault, GATEWAY_ID, GrpcFault, grpc_code, http_code, read_details, read_message, read_trailers,
     write_message,
 };
 use crate::rpc::recordings::{Tally, headers, rows};
@@ -72,9 +72,9 @@ fn grpc(file: &'static str) {
             tally.leave("nothing was answered");
             continue;
         };
-        match read_trailers(&trailers) {
+        match read_trailers(&trailers, Codes::Micro) {
             Err(GrpcFault::Answered(fault)) if is_read_better(row, &status) => {
-                assert_eq!(fault.code, i32::from(http_code(status.parse().unwrap()).as_u16()), "{place}");
+                assert_eq!(fault.code, i32::from(http_code(status.parse().unwrap(), Codes::Micro).as_u16()), "{place}");
                 assert_eq!(fault.detail, recorded(row).2, "{place}");
             }
             Err(GrpcFault::Answered(fault)) => {
@@ -154,8 +154,8 @@ fn an_answer_has_the_status_of_an_error() {
 #[test]
 fn an_unknown_method_is_known_by_its_words() {
     assert!(Fault::parse("rpc: can't find method Nope").is_unknown_method());
-    assert!(Fault::new(CLIENT_ID, http_code(12), "unknown service Nope").is_unknown_method());
-    assert!(Fault::new(CLIENT_ID, http_code(8), "malformed method name: \"Hello\"").is_unknown_method());
+    assert!(Fault::new(CLIENT_ID, http_code(12, Codes::Micro), "unknown service Nope").is_unknown_method());
+    assert!(Fault::new(CLIENT_ID, http_code(8, Codes::Micro), "malformed method name: \"Hello\"").is_unknown_method());
     assert!(!Fault::new("a.service", StatusCode::NOT_FOUND, "unknown service Nope").is_unknown_method());
 }
 
@@ -168,16 +168,24 @@ fn text_that_only_looks_like_an_error_is_words() {
 
 #[test]
 fn a_reply_without_a_status_is_no_reply() {
-    assert_eq!(read_trailers(&http::HeaderMap::new()), Err(GrpcFault::NoStatus));
+    assert_eq!(read_trailers(&http::HeaderMap::new(), Codes::Micro), Err(GrpcFault::NoStatus));
     let odd = headers(&serde_json::json!([["grpc-status", "x"]]));
-    assert_eq!(read_trailers(&odd), Err(GrpcFault::NoStatus));
+    assert_eq!(read_trailers(&odd, Codes::Micro), Err(GrpcFault::NoStatus));
 }
 
 #[test]
 fn codes_go_there_and_back() {
     for code in [400, 401, 403, 404, 408, 409, 412, 500, 501, 503] {
-        assert_eq!(i32::from(http_code(grpc_code(code)).as_u16()), code);
+        assert_eq!(i32::from(http_code(grpc_code(code), Codes::Micro).as_u16()), code);
     }
+}
+
+#[test]
+fn services_of_others_have_other_codes() {
+    let codes = [4, 8, 9, 10, 11].map(|status| http_code(status, Codes::Standard).as_u16());
+    assert_eq!(codes, [504, 429, 400, 409, 400]);
+    let codes = [4, 8, 9, 10, 11].map(|status| http_code(status, Codes::Micro).as_u16());
+    assert_eq!(codes, [408, 500, 412, 500, 500]);
 }
 
 proptest! {
