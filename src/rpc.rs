@@ -4,8 +4,12 @@
 //! endpoint metadata with it; handlers resolve a request, build the call, read the reply, and map an error with
 //! it. Every input is bounded, and none makes it panic.
 
+pub mod codec;
 pub mod endpoint;
 pub mod fault;
+pub mod frame;
+pub mod metadata;
+pub mod mucp;
 #[cfg(test)]
 mod recordings;
 pub mod registry;

@@ -1,5 +1,8 @@
 //! Exchanges of real go-micro services and clients, as tests read them, and the count of those that ran.
 
+use super::codec::Codec;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
@@ -29,6 +32,64 @@ pub(super) fn headers(pairs: &Value) -> HeaderMap {
         }
     }
     headers
+}
+
+/// The body of a recorded message.
+pub(super) fn body(message: &Value) -> Bytes {
+    let text = message.get("body_text").and_then(Value::as_str);
+    match message.get("body_base64").and_then(Value::as_str) {
+        Some(encoded) => BASE64_STANDARD.decode(encoded).map_or_else(|error| panic!("{error}"), Bytes::from),
+        None => Bytes::copy_from_slice(text.unwrap_or_default().as_bytes()),
+    }
+}
+
+/// The message that the recorded methods take and give.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Message {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) values: Vec<String>,
+    #[prost(int64, tag = "3")]
+    pub(super) n: i64,
+    #[prost(map = "string, string", tag = "4")]
+    pub(super) meta: std::collections::HashMap<String, String>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub(super) data: Vec<u8>,
+    #[prost(string, tag = "6")]
+    pub(super) user_name: String,
+}
+
+impl Message {
+    /// From any of the spellings of its JSON. A value that is bytes alone is in the encoding of the call.
+    pub(super) fn of(json: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        if let Some(bytes) = json.get("bytes_base64") {
+            let bytes = BASE64_STANDARD.decode(text(bytes)).unwrap_or_default();
+            return serde_json::from_slice(&bytes)
+                .map_or_else(|_| prost::Message::decode(bytes.as_slice()).unwrap_or_default(), |json| Self::of(&json));
+        }
+        let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
+        let name = json.get("user_name").or_else(|| json.get("userName"));
+        let pairs = json["meta"].as_object().into_iter().flatten();
+        Self {
+            key: text(&json["key"]),
+            values: list(&json["values"]),
+            n: json["n"].as_i64().or_else(|| json["n"].as_str()?.parse().ok()).unwrap_or_default(),
+            meta: pairs.map(|(name, value)| (name.clone(), text(value))).collect(),
+            data: BASE64_STANDARD.decode(text(&json["data"])).unwrap_or_default(),
+            user_name: name.map(text).unwrap_or_default(),
+        }
+    }
+}
+
+/// The message in these bytes.
+pub(super) fn message(codec: Codec, bytes: &[u8]) -> Message {
+    if codec.is_json() {
+        let json = serde_json::from_slice(bytes);
+        return Message::of(&json.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes))));
+    }
+    prost::Message::decode(bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"))
 }
 
 /// What became of the rows of one file in one module: every row is run, or left out for a reason.

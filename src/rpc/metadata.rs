@@ -1,0 +1,138 @@
+//! The headers of a client that travel with a call: all but those that would steer it.
+//!
+//! To a service every header is metadata, and go-micro's own words are headers too. So a client could turn its call into
+//! an event, or pass values for those of a path, unless they are left out here.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// Headers of one connection or one message (RFC 9110, 7.6.1), and those that a call sets itself.
+const LEFT_OUT: [HeaderName; 17] = [
+    header::ACCEPT,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::HOST,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("local"),
+    HeaderName::from_static("remote"),
+];
+
+/// What names of control metadata start with.
+const CONTROL: [&str; 5] = ["micro-", "x-micro-", "x-api-field-", "grpc-", "sec-websocket-"];
+
+/// Names of control metadata.
+const CONTROL_NAMES: [&str; 3] = ["timeout", "x-api-body", "x-content-type"];
+
+/// What of these headers travels with a call. Of a header that is repeated the values are joined with commas, because
+/// services see the first one alone.
+#[must_use]
+pub fn of_headers(headers: &HeaderMap) -> HeaderMap {
+    let named = connection_options(headers);
+    let mut metadata = HeaderMap::with_capacity(headers.keys_len() + 8);
+    for name in headers.keys() {
+        let kept = !LEFT_OUT.contains(name)
+            && !is_control(name.as_str())
+            && !named.iter().any(|option| option.eq_ignore_ascii_case(name.as_str()));
+        if let Some(value) = kept.then(|| joined(headers, name)).flatten() {
+            metadata.insert(name.clone(), value);
+        }
+    }
+    metadata
+}
+
+/// Whether a header says how a call is made. An underscore counts as a hyphen: some services read both alike.
+#[must_use]
+pub fn is_control(name: &str) -> bool {
+    let plain = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    let starts = |with: &str| {
+        name.len() >= with.len() && name.as_bytes().iter().map(plain).zip(with.bytes()).all(|(a, b)| a == b)
+    };
+    CONTROL.into_iter().any(starts) || CONTROL_NAMES.into_iter().any(|word| name.len() == word.len() && starts(word))
+}
+
+/// The headers that `Connection` names.
+fn connection_options(headers: &HeaderMap) -> Vec<&str> {
+    let values = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).collect()
+}
+
+/// All values of a header: cookies are joined as cookies are, anything else with commas.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    let Some(second) = values.next() else { return Some(first.clone()) };
+    let between: &[u8] = if name == header::COOKIE { b"; " } else { b"," };
+    let mut all = first.as_bytes().to_vec();
+    for value in std::iter::once(second).chain(values) {
+        all.extend_from_slice(between);
+        all.extend_from_slice(value.as_bytes());
+    }
+    HeaderValue::from_bytes(&all).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_control, of_headers};
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    fn kept(pairs: &[(&'static str, &'static str)]) -> Vec<(String, String)> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        let text = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
+        of_headers(&headers).iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_would_steer_a_call_is_left_out() {
+        for name in [
+            "micro-topic",
+            "micro-error",
+            "micro-stream",
+            "micro-namespace",
+            "micro-from-service",
+            "x-micro-service",
+            "x-api-field-id",
+            "x-api-body",
+            "timeout",
+            "grpc-timeout",
+            "x-content-type",
+            "Micro_Error",
+            "x_micro_topic",
+        ] {
+            assert!(is_control(name), "{name}");
+        }
+        for name in ["microphone", "timeouts", "x-timeout", "authorization", "x-api-key"] {
+            assert!(!is_control(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_is_left_out() {
+        let pairs = [
+            ("host", "a"),
+            ("connection", "X-Hop, close"),
+            ("x-hop", "1"),
+            ("te", "trailers"),
+            ("content-length", "3"),
+        ];
+        assert_eq!(kept(&pairs), []);
+    }
+
+    #[test]
+    fn repeated_values_are_one() {
+        let pairs = [("x-a", "1"), ("x-a", "2"), ("cookie", "a=1"), ("cookie", "b=2")];
+        let joined = [("x-a", "1,2"), ("cookie", "a=1; b=2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(kept(&pairs), joined);
+    }
+}
