@@ -34,6 +34,8 @@ pub enum Protection {
     Descriptors,
     /// What is no HTTP, so that there is no request to log.
     Malformed,
+    /// Frames of HTTP/2 that only cost work.
+    Http2Flood,
     /// A request head that did not arrive in time.
     HeadTimeout,
     /// A TLS handshake that did not end in time.
@@ -67,7 +69,7 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 22] = [
+    const ALL: [(Self, &'static str); 23] = [
         (Self::Connections, "connections"),
         (Self::ClientConnections, "client_connections"),
         (Self::UntrustedProxy, "untrusted_proxy"),
@@ -75,6 +77,7 @@ impl Protection {
         (Self::IdleShed, "idle_shed"),
         (Self::Descriptors, "descriptors"),
         (Self::Malformed, "malformed"),
+        (Self::Http2Flood, "http2_flood"),
         (Self::HeadTimeout, "head_timeout"),
         (Self::HandshakeTimeout, "handshake_timeout"),
         (Self::IdleTimeout, "idle_timeout"),

@@ -27,6 +27,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 mod counted;
+mod frames;
 mod handshake;
 mod proxied;
 mod socket;
@@ -34,9 +35,14 @@ mod streams;
 mod watch;
 
 use counted::{Counted, Traffic};
+use frames::Frames;
 use socket::Socket;
 use streams::Streams;
 use watch::{Watched, drive};
+
+/// Bytes of answers that wait for a client of HTTP/2, for each stream: one that opens all its windows
+/// and reads nothing has hold of so much a hundred times.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Arrival) {
@@ -132,8 +138,9 @@ where
         .keep_alive_interval(patience)
         .keep_alive_timeout(patience)
         .max_concurrent_streams(core.limits().streams)
+        .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(header_list)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Frames::new(stream, core)), service);
     let watched = Watched { core, place, peer, activity: &activity, traffic, heads: false };
     drive(watched, std::pin::pin!(connection)).await;
 }

@@ -25,7 +25,10 @@ pub(crate) use authority::Authority;
 pub(crate) use backend::{Backend, Script, Seen};
 pub(crate) use eventually::eventually;
 pub(crate) use folder::Folder;
-pub(crate) use frames::{Frames, GOAWAY, HEADERS, RST_STREAM};
+pub(crate) use frames::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, fields_of_get, frame,
+};
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
 pub(crate) use message::Reply;

@@ -6,6 +6,7 @@ mod commands;
 mod crowding;
 mod errors;
 mod explaining;
+mod flooding;
 mod forwarding;
 mod grpc;
 mod handover;

@@ -1,6 +1,6 @@
 //! Runs a connection: what it waits for, how long it may, and its end.
 
-use super::{counted::Traffic, streams::Streams};
+use super::{counted::Traffic, frames::blame, streams::Streams};
 use crate::{
     metrics::Protection,
     proxy::{
@@ -168,8 +168,8 @@ impl Watch<'_> {
         if error.is_timeout() {
             // A PING that nobody answered is the one time-out of hyper's own.
             self.give_up_on_client();
-        } else if error.is_parse() {
-            core.metrics.protect(Protection::Malformed);
+        } else if let Some(rule) = error.is_parse().then_some(Protection::Malformed).or_else(|| blame(error)) {
+            core.metrics.protect(rule);
             tracing::debug!(peer = %peer.address, %error, "a client does not speak HTTP");
         }
         false

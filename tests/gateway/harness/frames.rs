@@ -16,17 +16,47 @@ pub(crate) struct Frame {
     pub(crate) payload: Vec<u8>,
 }
 
+pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
+pub(crate) const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Flags of HEADERS and of DATA.
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 
 /// Whatever carries frames.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A frame as it stands on the wire.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("the payload must be short").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes()[..], payload].concat()
+}
+
+/// A field section: a GET of `path` from the host `a.example`, all in literals.
+pub(crate) fn fields_of_get(path: &str) -> Vec<u8> {
+    // From the static table: GET, https, and the names :authority and :path.
+    [&[0x82, 0x87][..], &named(1, "a.example"), &named(4, path)].concat()
+}
+
+/// A field whose name is in the static table.
+fn named(name: u8, value: &str) -> Vec<u8> {
+    [&[0x40 | name][..], &text(value.as_bytes())].concat()
+}
+
+fn text(text: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 0x7f);
+    [&[length.expect("the text must be short")], text].concat()
+}
 
 /// The client.
 pub(crate) struct Frames {
@@ -41,7 +71,7 @@ impl Frames {
         answers_pings: bool,
     ) -> Self {
         let mut client = Self { wire: Wire::over(Box::new(stream)), answers_pings };
-        client.wire.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        client.wire.send(PREFACE).await;
         // SETTINGS_INITIAL_WINDOW_SIZE is 0.
         client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]).await;
         client
@@ -49,20 +79,13 @@ impl Frames {
 
     /// `GET path` for the host `a.example`.
     pub(crate) async fn ask(&mut self, stream: u32, path: &str) {
-        let literal = |name: u8, value: &str| {
-            let length = u8::try_from(value.len()).expect("the value must be short");
-            [&[0x40 | name, length], value.as_bytes()].concat()
-        };
-        // From the static table: GET, https, and the names :authority and :path.
-        let block = [vec![0x82, 0x87], literal(1, "a.example"), literal(4, path)].concat();
-        self.send(HEADERS, 0x5, stream, &block).await;
+        self.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields_of_get(path)).await;
     }
 
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("the payload must be short").to_be_bytes();
-        let head = [&length[1..], &[kind, flags], &stream.to_be_bytes()[..]].concat();
+    /// Sends a frame.
+    pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         // The server may have closed.
-        let _ = self.wire.try_send([&head, payload].concat()).await;
+        let _ = self.wire.try_send(frame(kind, flags, stream, payload)).await;
     }
 
     /// The next frame that is wanted.

@@ -165,6 +165,16 @@ impl Gateway {
         kibibytes * 1024
     }
 
+    /// The time that its threads have worked so far.
+    pub(crate) fn work(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        let stat = stat.expect("a running process has counters");
+        // The 14th and 15th value, in hundredths of a second (proc_pid_stat(5)); the 2nd may have spaces.
+        let (_, values) = stat.rsplit_once(") ").expect("the name must be in parentheses");
+        let ticks = values.split(' ').skip(11).take(2).map(|value| value.parse::<u64>().expect("a number"));
+        Duration::from_millis(ticks.sum::<u64>() * 10)
+    }
+
     /// Whether it runs, as `ps` has it: `T` while it is stopped.
     pub(crate) fn state(&self) -> String {
         self.status("State")
