@@ -116,6 +116,10 @@ pub struct ClusterArgs {
     /// Namespaces whose TLS Secrets are read; * for all. Default: the pod's own.
     #[arg(long, env = "PAIFANG_TLS_NAMESPACES", value_name = "NAME,...", value_delimiter = ',')]
     pub tls_namespaces: Vec<String>,
+    /// Whether Pods with the label `paifang.dev/weight` are watched, whose endpoints then have that
+    /// weight. Needs the right to list and watch Pods.
+    #[arg(long, env = "PAIFANG_POD_WEIGHTS")]
+    pub pod_weights: bool,
     /// The Service whose addresses stand in the status of Ingresses.
     #[arg(long, env = "PAIFANG_PUBLISH_SERVICE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
     pub publish_service: Option<(String, String)>,

@@ -4,13 +4,15 @@
 //! the table; a change that means nothing to routing (a status, a resource version) touches
 //! nothing. Objects that users write keep their last good version beside the newest.
 
+mod pods;
 mod slices;
 mod store;
 #[cfg(test)]
 mod tests;
 mod tracked;
 
-pub use slices::{SERVICE_LABEL, ServiceName, Slices};
+pub use pods::{BadWeight, MOST_WEIGHT, Pods, WEIGHT};
+pub use slices::{SERVICE_LABEL, ServiceName, Slices, pod_of};
 pub use store::Store;
 pub use tracked::{Held, Tracked, Unreadable};
 
@@ -27,6 +29,7 @@ use k8s_openapi::api::{
     core::v1::{Namespace, Secret, Service},
     networking::v1::{Ingress, IngressClass},
 };
+use pods::Touched;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
@@ -82,6 +85,8 @@ pub struct Cache {
     pub classes: Store<Arc<IngressClass>>,
     /// ReferenceGrants.
     pub grants: Store<Arc<ReferenceGrant>>,
+    /// Pods that ask for a weight.
+    pub pods: Pods,
 }
 
 impl Cache {
@@ -116,6 +121,11 @@ impl Cache {
             Object::ReferenceGrant(object) => {
                 keep(&mut self.grants, &namespace, &name, object, |a, b| a.spec == b.spec)
             }
+            Object::Pod(object) => {
+                let mut touched = Touched::default();
+                self.pods.upsert(&namespace, &name, &object, &mut touched);
+                self.effect_of(&touched)
+            }
         }
     }
 
@@ -133,6 +143,11 @@ impl Cache {
                 self.namespaces.remove(namespace, name);
                 false
             }
+            Kind::Pod => {
+                let mut touched = Touched::default();
+                self.pods.remove(namespace, name, &mut touched);
+                return self.effect_of(&touched);
+            }
         };
         Effect::table_if(gone)
     }
@@ -143,13 +158,19 @@ impl Cache {
             Kind::GatewayRoute => mark(&mut self.routes, object, why),
             Kind::Ingress => mark(&mut self.ingresses, object, why),
             Kind::Secret => mark(&mut self.secrets, object, why),
-            Kind::Service | Kind::EndpointSlice | Kind::Namespace | Kind::IngressClass | Kind::ReferenceGrant => {
-                Effect::Nothing
-            }
+            Kind::Service
+            | Kind::EndpointSlice
+            | Kind::Namespace
+            | Kind::IngressClass
+            | Kind::ReferenceGrant
+            | Kind::Pod => Effect::Nothing,
         }
     }
 
     fn replace(&mut self, scope: &Scope, objects: Vec<Object>, unreadable: Vec<(ObjectRef, String)>) -> Effect {
+        if scope.kind == Kind::Pod {
+            return self.replace_pods(scope, &objects);
+        }
         let mut stay: HashSet<ObjectRef> = objects.iter().map(Object::reference).collect();
         stay.extend(unreadable.iter().map(|(object, _)| object.clone()));
         let mut effect = Effect::Nothing;
@@ -168,6 +189,37 @@ impl Cache {
         effect
     }
 
+    /// All at once, so that slices are looked through once for all of them. Metadata can always be
+    /// read.
+    fn replace_pods(&mut self, scope: &Scope, objects: &[Object]) -> Effect {
+        let mut touched = Touched::default();
+        let stay: HashSet<ObjectRef> = objects.iter().map(Object::reference).collect();
+        for (namespace, name) in self.names(scope) {
+            if !stay.contains(&ObjectRef {
+                kind: Kind::Pod,
+                namespace: Arc::clone(&namespace),
+                name: Arc::clone(&name),
+            }) {
+                self.pods.remove(&namespace, &name, &mut touched);
+            }
+        }
+        for object in objects {
+            if let Object::Pod(pod) = object {
+                let ObjectRef { namespace, name, .. } = object.reference();
+                self.pods.upsert(&namespace, &name, pod, &mut touched);
+            }
+        }
+        self.effect_of(&touched)
+    }
+
+    /// Weights take the short road; what is to be said of them comes with a table.
+    fn effect_of(&self, touched: &Touched) -> Effect {
+        if touched.explains {
+            return Effect::Table;
+        }
+        Effect::endpoints(self.slices.services_of(&touched.pods))
+    }
+
     fn names(&self, scope: &Scope) -> Vec<(Arc<str>, Arc<str>)> {
         let namespace = scope.namespace.as_deref();
         match scope.kind {
@@ -179,6 +231,7 @@ impl Cache {
             Kind::Namespace => self.namespaces.names(namespace),
             Kind::IngressClass => self.classes.names(namespace),
             Kind::ReferenceGrant => self.grants.names(namespace),
+            Kind::Pod => self.pods.names(namespace),
         }
     }
 }

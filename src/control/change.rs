@@ -3,14 +3,17 @@
 use crate::model::diagnostic::{Kind, ObjectRef};
 use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{
-    core::v1::{Namespace, Secret, Service},
+    core::v1::{Namespace, Pod, Secret, Service},
     discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
 };
-use kube::Resource;
+use kube::{Resource, core::PartialObjectMeta};
 use std::sync::Arc;
 
 use crate::resource::GatewayRoute;
+
+/// A Pod, of which only metadata is read.
+pub type PodMeta = PartialObjectMeta<Pod>;
 
 /// An object as its source gave it.
 #[derive(Clone, Debug)]
@@ -24,6 +27,7 @@ pub enum Object {
     Ingress(Arc<Ingress>),
     IngressClass(Arc<IngressClass>),
     ReferenceGrant(Arc<ReferenceGrant>),
+    Pod(Arc<PodMeta>),
 }
 
 impl Object {
@@ -39,6 +43,7 @@ impl Object {
             Self::Ingress(object) => refer(Kind::Ingress, &**object),
             Self::IngressClass(object) => refer(Kind::IngressClass, &**object),
             Self::ReferenceGrant(object) => refer(Kind::ReferenceGrant, &**object),
+            Self::Pod(object) => refer(Kind::Pod, &**object),
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn object(text: &str) -> Object {
         "Ingress" => Object::Ingress(read(value)),
         "IngressClass" => Object::IngressClass(read(value)),
         "ReferenceGrant" => Object::ReferenceGrant(read(value)),
+        "Pod" => Object::Pod(read(value)),
         kind => panic!("{kind}"),
     }
 }

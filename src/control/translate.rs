@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod weights;
 
 pub use claims::Policies;
 pub use reports::reports;
@@ -172,5 +173,6 @@ fn try_translate(cache: &Cache, context: &Context) -> Option<Translation> {
         };
     }
     certificates::add_default(&mut build);
+    weights::explain(&mut build);
     (!panicked).then(|| build.finish())
 }

@@ -22,11 +22,13 @@ pub enum Kind {
     IngressClass,
     /// `gateway.networking.k8s.io` ReferenceGrant.
     ReferenceGrant,
+    /// Core Pod, of which only metadata is read.
+    Pod,
 }
 
 impl Kind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GatewayRoute,
         Self::Service,
         Self::EndpointSlice,
@@ -35,6 +37,7 @@ impl Kind {
         Self::Ingress,
         Self::IngressClass,
         Self::ReferenceGrant,
+        Self::Pod,
     ];
 
     /// The kind's name, as in YAML.
@@ -49,6 +52,7 @@ impl Kind {
             Self::Ingress => "Ingress",
             Self::IngressClass => "IngressClass",
             Self::ReferenceGrant => "ReferenceGrant",
+            Self::Pod => "Pod",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod back_pressure;
+mod balancing;
 mod commands;
 mod crowding;
 mod errors;

@@ -5,8 +5,11 @@ use std::{
     net::{Ipv6Addr, SocketAddr},
 };
 
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::{Api, api::ListParams};
+use k8s_openapi::api::{core::v1::Pod, discovery::v1::EndpointSlice};
+use kube::{
+    Api,
+    api::{ListParams, Patch, PatchParams},
+};
 use serde_json::json;
 
 use crate::harness::{
@@ -92,6 +95,59 @@ async fn slices_of_the_real_controller_are_followed() {
     objects.delete("v1", "Pod", "greeter-0").await;
     pods_are(proxy, host, &["greeter-1"]).await;
     first.kill().await;
+}
+
+#[tokio::test]
+async fn pods_have_the_share_that_their_labels_ask_for() {
+    let release = Release::of_own_class("weights", &["podWeights.enabled=true"]).await;
+    let mut gateway = release.start("paifang-0", &["--threads=1"]).await;
+    gateway.ready().await;
+    let objects = Cluster::shared().await.scratch("weights").await;
+    let host = "weights.example";
+    let mut selecting = service("greeter");
+    selecting["spec"]["selector"] = json!({"app": "greeter"});
+    objects.apply(selecting).await;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-0"}});
+    objects.apply_cluster_wide(node).await;
+    let mut spec = to_service(host, "greeter");
+    spec["className"] = json!(release.namespace());
+    spec["balancing"] = json!({"strategy": "WeightedRoundRobin"});
+    objects.route("greet", spec).await;
+
+    let _pods = (pod(&objects, "greeter-0").await, pod(&objects, "greeter-1").await);
+    let proxy = gateway.address("http");
+    shares_are(proxy, host, [10, 10]).await;
+    weigh(&objects, "greeter-1", "3").await;
+    shares_are(proxy, host, [5, 15]).await;
+    weigh(&objects, "greeter-1", "a-lot").await;
+    shares_are(proxy, host, [10, 10]).await;
+    weigh(&objects, "greeter-1", "4").await;
+    shares_are(proxy, host, [4, 16]).await;
+}
+
+/// Sets the label of a pod.
+async fn weigh(objects: &Objects, pod: &str, weight: &str) {
+    let pods: Api<Pod> = Api::namespaced(objects.client(), objects.namespace());
+    let patch = json!({"metadata": {"labels": {"paifang.dev/weight": weight}}});
+    pods.patch(pod, &PatchParams::default(), &Patch::Merge(patch)).await.expect("a label must be accepted");
+}
+
+/// Waits until `greeter-0` and `greeter-1` get these shares of so many requests.
+async fn shares_are(proxy: SocketAddr, host: &str, wanted: [usize; 2]) {
+    eventually(FOLLOW, &format!("the shares are {wanted:?}"), || async {
+        let mut shares = [0, 0];
+        for _ in 0..wanted[0] + wanted[1] {
+            let reply = http::try_get(proxy, host, "/").await?;
+            let pod = if reply.status == 200 { reply.json()["pod"].as_str().map(str::to_owned) } else { None };
+            match pod.as_deref() {
+                Some("greeter-0") => shares[0] += 1,
+                Some("greeter-1") => shares[1] += 1,
+                _ => return Err(format!("{}", reply.status)),
+            }
+        }
+        if shares == wanted { Ok(()) } else { Err(format!("{shares:?}")) }
+    })
+    .await;
 }
 
 /// A pod that answers, as a kubelet would report it.

@@ -52,6 +52,9 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 - --watch-namespaces={{ . }}
 {{- end }}
 - --tls-namespaces={{ include "paifang.tlsNamespaces" . }}
+{{- if .Values.podWeights.enabled }}
+- --pod-weights
+{{- end }}
 - --tls-min-version={{ .Values.tls.minVersion }}
 - --strict-sni={{ .Values.tls.strictSni }}
 {{- with .Values.tls.defaultCertificate }}

@@ -77,7 +77,7 @@ pub(in crate::app) fn watch_settings(args: &ClusterArgs) -> WatchSettings {
         list if list.iter().any(|name| &**name == "*") => None,
         _ => Some(tls),
     };
-    WatchSettings { namespaces: names(&args.watch_namespaces), tls_namespaces }
+    WatchSettings { namespaces: names(&args.watch_namespaces), tls_namespaces, pod_weights: args.pod_weights }
 }
 
 /// The Secret with session ticket keys is not a certificate, so that the watches leave it out.

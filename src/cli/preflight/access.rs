@@ -165,10 +165,15 @@ mod tests {
 
     #[test]
     fn named_namespaces_need_no_cluster_wide_right() {
-        let watch = WatchSettings { namespaces: vec!["shop".into()], tls_namespaces: Some(vec!["certs".into()]) };
+        let watch = WatchSettings {
+            namespaces: vec!["shop".into()],
+            tls_namespaces: Some(vec!["certs".into()]),
+            pod_weights: true,
+        };
         let rights = rights(&options(watch));
         assert!(rights.iter().all(|right| right.namespace.is_some()));
         assert!(rights.iter().any(|right| right.to_string() == "watch secrets in namespace certs"));
+        assert!(rights.iter().any(|right| right.to_string() == "list pods in namespace shop"));
     }
 
     #[test]

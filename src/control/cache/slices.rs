@@ -1,9 +1,9 @@
 //! EndpointSlices by the Service that they belong to.
 
-use super::store::Store;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use super::{pods::PodName, store::Store};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -24,6 +24,22 @@ impl Slices {
     /// The slices of a Service, by name.
     pub fn of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         self.by_service.get(namespace, service).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// The Services that have one of these Pods behind them.
+    pub(super) fn services_of(&self, pods: &BTreeSet<PodName>) -> BTreeSet<ServiceName> {
+        let namespaces: BTreeSet<&Arc<str>> = pods.iter().map(|(namespace, _)| namespace).collect();
+        let mut services = BTreeSet::new();
+        for namespace in namespaces {
+            let names: HashSet<&str> = pods.iter().filter(|(of, _)| of == namespace).map(|(_, name)| &**name).collect();
+            let has_one = |slices: &BTreeMap<_, Arc<EndpointSlice>>| {
+                let endpoints = slices.values().flat_map(|slice| &slice.endpoints);
+                endpoints.filter_map(pod_of).any(|(name, _)| names.contains(name))
+            };
+            let found = self.by_service.in_namespace(namespace).filter(|(_, slices)| has_one(slices));
+            services.extend(found.map(|(service, _)| (Arc::clone(namespace), Arc::clone(service))));
+        }
+        services
     }
 
     /// Puts a slice in place. Returns the Services whose endpoints may be others now.
@@ -73,6 +89,12 @@ impl Slices {
     pub(super) fn names(&self, scope: Option<&str>) -> Vec<(Arc<str>, Arc<str>)> {
         self.service_of.names(scope)
     }
+}
+
+/// The name and UID of the Pod behind an endpoint.
+pub fn pod_of(endpoint: &Endpoint) -> Option<(&str, Option<&str>)> {
+    let target = endpoint.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"))?;
+    Some((target.name.as_deref()?, target.uid.as_deref()))
 }
 
 fn same_endpoints(old: &EndpointSlice, new: &EndpointSlice) -> bool {

@@ -93,6 +93,39 @@ fn a_relist_of_slices_names_each_service_that_it_touches() {
     assert_eq!(cache.apply(replace(Kind::EndpointSlice, None, &[])), of_web());
 }
 
+/// A Pod with labels.
+fn pod(name: &str, labels: &str) -> String {
+    format!("{{apiVersion: v1, kind: Pod, metadata: {{namespace: a, name: {name}, uid: u, labels: {{{labels}}}}}}}")
+}
+
+fn of_pod(name: &str) -> String {
+    SLICE.replace("[10.0.0.1]", &format!("[10.0.0.1], targetRef: {{kind: Pod, name: {name}}}"))
+}
+
+#[test]
+fn the_weight_of_a_pod_touches_the_services_that_it_stands_behind() {
+    let other = of_pod("two").replace("web", "other");
+    let mut cache = cache(&format!("{SERVICE}\n---\n{}\n---\n{other}", of_pod("one")));
+    assert_eq!(upsert(&mut cache, &pod("one", "app: web")), Effect::Nothing, "it asks for none");
+    assert_eq!(upsert(&mut cache, &pod("one", "paifang.dev/weight: '5'")), of_web());
+    assert_eq!(upsert(&mut cache, &pod("one", "paifang.dev/weight: '5', app: web")), Effect::Nothing);
+    assert_eq!(upsert(&mut cache, &pod("three", "paifang.dev/weight: '5'")), Effect::Nothing, "nobody uses it");
+    assert_eq!(upsert(&mut cache, &pod("one", "paifang.dev/weight: many")), Effect::Table, "that is to be explained");
+    assert_eq!(cache.apply(Change::Delete(object(&pod("one", "")).reference())), Effect::Table);
+    upsert(&mut cache, &pod("one", "paifang.dev/weight: '7'"));
+    assert_eq!(upsert(&mut cache, &pod("one", "")), of_web(), "it asks no more");
+}
+
+#[test]
+fn a_relist_of_pods_names_the_services_of_those_that_differ() {
+    let mut cache = cache(&format!("{SERVICE}\n---\n{}", of_pod("one")));
+    let (one, two) = (pod("one", "paifang.dev/weight: '5'"), pod("two", "paifang.dev/weight: '5'"));
+    assert_eq!(cache.apply(replace(Kind::Pod, None, &[&one, &two])), of_web());
+    assert_eq!(cache.apply(replace(Kind::Pod, None, &[&one])), Effect::Nothing);
+    assert_eq!(cache.apply(replace(Kind::Pod, Some("b"), &[])), Effect::Nothing, "another scope");
+    assert_eq!(cache.apply(replace(Kind::Pod, None, &[])), of_web());
+}
+
 #[test]
 fn effects_add_up() {
     let mut effect = Effect::Nothing;

@@ -2,7 +2,7 @@
 
 use crate::{
     control::{
-        cache::{Cache, ServiceName},
+        cache::{Cache, MOST_WEIGHT, ServiceName, WEIGHT, pod_of},
         ports::{is_tcp, tcp_ports},
     },
     model::endpoint::{Conditions, EndpointFacts, ZoneHint},
@@ -20,11 +20,6 @@ use std::{
     sync::Arc,
 };
 
-/// Sets the weight of the endpoints of a slice, 0 to 1000000. Default 1.
-const WEIGHT: &str = "paifang.dev/weight";
-/// The largest weight.
-const MOST_WEIGHT: u32 = 1_000_000;
-
 /// The endpoints of a port, by address. None where the Service or its port does not exist.
 pub(super) fn endpoints_of(
     cache: &Cache,
@@ -37,7 +32,8 @@ pub(super) fn endpoints_of(
         return Vec::new();
     };
     for slice in cache.slices.of(namespace, name) {
-        collect_slice(slice, port_name, zone, &mut found);
+        let weigh = |endpoint: &Endpoint| of_pod(cache, namespace, endpoint).unwrap_or_else(|| weight(&slice.metadata));
+        collect_slice(slice, port_name, zone, weigh, &mut found);
     }
     found.into_values().collect()
 }
@@ -52,6 +48,7 @@ fn collect_slice(
     slice: &EndpointSlice,
     port_name: &str,
     zone: Option<&str>,
+    weigh: impl Fn(&Endpoint) -> u32,
     found: &mut BTreeMap<SocketAddr, EndpointFacts>,
 ) {
     let ports = slice.ports.as_deref().unwrap_or_default();
@@ -59,9 +56,8 @@ fn collect_slice(
     if slice.address_type != "IPv4" && slice.address_type != "IPv6" {
         return;
     }
-    let weight = weight(&slice.metadata);
     for endpoint in &slice.endpoints {
-        if let Some(facts) = facts(endpoint, port, weight, zone) {
+        if let Some(facts) = facts(endpoint, port, weigh(endpoint), zone) {
             found.entry(facts.address).and_modify(|known| merge(known, &facts)).or_insert(facts);
         }
     }
@@ -73,6 +69,12 @@ fn is_port(port: &EndpointPort, name: &str) -> bool {
 
 fn number(port: &EndpointPort) -> Option<u16> {
     u16::try_from(port.port?).ok().filter(|port| *port > 0)
+}
+
+/// The share that the Pod behind an endpoint asks for. A slice names Pods of its own namespace.
+fn of_pod(cache: &Cache, namespace: &str, endpoint: &Endpoint) -> Option<u32> {
+    let (name, uid) = pod_of(endpoint)?;
+    cache.pods.weight(namespace, name, uid)
 }
 
 /// The share of each endpoint of a slice: an annotation or a label `paifang.dev/weight` of it.

@@ -105,6 +105,30 @@ fn terminating_endpoints_serve_only_while_none_is_ready() {
     assert_eq!(addresses(&world.cell.load().eligible), ["10.0.0.2:8080"]);
 }
 
+#[test]
+fn a_pod_sets_its_own_weight_and_its_slice_that_of_the_others() {
+    let endpoint = |last: u8, pod: &str| {
+        format!("{{addresses: [10.0.0.{last}], targetRef: {{kind: Pod, name: {pod}, uid: {pod}-uid}}}}")
+    };
+    let pods = ["one", "two", "bad", "new", "plain"];
+    let endpoints: Vec<_> = (1..).zip(pods).map(|(last, pod)| endpoint(last, pod)).collect();
+    let weighted = "labels: {paifang.dev/weight: '3', ";
+    let mut world = World::new(&[slice("a", "IPv4", &endpoints.join(", ")).replace("labels: {", weighted)]);
+    let weights = |world: &World| world.all().iter().map(|endpoint| endpoint.facts.weight).collect::<Vec<_>>();
+    assert_eq!(weights(&world), [3; 5]);
+    let before = world.all();
+    for (name, uid, weight) in
+        [("one", "one-uid", "20"), ("two", "two-uid", "0"), ("bad", "bad-uid", "1000001"), ("new", "old-uid", "9")]
+    {
+        let meta = format!("{{namespace: shop, name: {name}, uid: {uid}, labels: {{paifang.dev/weight: '{weight}'}}}}");
+        world.cache.apply(Change::Upsert(object(&format!("{{apiVersion: v1, kind: Pod, metadata: {meta}}}"))));
+    }
+    world.endpoints.refresh_all(&world.cache);
+    assert_eq!(weights(&world), [20, 0, 3, 3, 3], "the label of `new` was on a Pod before it");
+    let kept = before.iter().zip(&world.all()).all(|(before, after)| before.key() == after.key());
+    assert!(kept, "another weight is no other endpoint");
+}
+
 /// An endpoint with a name and the zones that it is hinted to.
 fn hinted(last: u8, zones: &[&str]) -> String {
     let zones: Vec<_> = zones.iter().map(|zone| format!("{{name: {zone}}}")).collect();

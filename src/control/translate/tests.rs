@@ -272,6 +272,31 @@ fn the_oldest_of_two_certificates_serves_a_host() {
 }
 
 #[test]
+fn a_pod_with_a_weight_that_is_none_is_told_of_and_no_other() {
+    let pod = |name: &str, meta: &str| {
+        format!("{{apiVersion: v1, kind: Pod, metadata: {{namespace: shop, name: {name}, {meta}}}}}")
+    };
+    let pods = [
+        pod("a", "labels: {paifang.dev/weight: '1000000'}"),
+        pod("b", "labels: {paifang.dev/weight: '1000001'}"),
+        pod("c", "annotations: {paifang.dev/weight: '5'}"),
+        pod("d", "labels: {paifang.dev/weight: '-1'}"),
+    ];
+    let told: Vec<_> = run(&cache(&pods.join("\n---\n"))).diagnostics.iter().map(ToString::to_string).collect();
+    let number = "write a number from 0 to 1000000, or drop the label (UnsupportedValue)";
+    assert_eq!(
+        told,
+        [
+            format!("Pod shop/b: metadata.labels.paifang.dev/weight: the weight `1000001` is not used: {number}"),
+            "Pod shop/c: metadata.annotations.paifang.dev/weight: the weight of a Pod is a label, so that this is not \
+             used: set the label paifang.dev/weight (UnsupportedValue)"
+                .to_owned(),
+            format!("Pod shop/d: metadata.labels.paifang.dev/weight: the weight `-1` is not used: {number}"),
+        ]
+    );
+}
+
+#[test]
 fn a_bad_host_never_becomes_every_host() {
     let translation = run(&cache(&format!(
         "{SERVICE}\n---\n{}",

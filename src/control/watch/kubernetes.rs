@@ -32,7 +32,7 @@ pub(crate) use failure::{mend_rights, reason_text};
 pub(crate) use kinds::resource_name;
 
 use crate::{
-    control::change::{Change, Scope},
+    control::change::{Change, PodMeta, Scope},
     lifecycle::vital::{Vital, Vitals},
     model::diagnostic::Kind,
     resource::GatewayRoute,
@@ -58,6 +58,8 @@ pub struct WatchSettings {
     pub namespaces: Vec<Arc<str>>,
     /// Namespaces whose TLS Secrets are read. `None`: the whole cluster.
     pub tls_namespaces: Option<Vec<Arc<str>>>,
+    /// Whether Pods that ask for a weight are watched.
+    pub pod_weights: bool,
 }
 
 impl WatchSettings {
@@ -79,6 +81,7 @@ impl WatchSettings {
     fn scopes_of(&self, kind: Kind) -> Vec<Scope> {
         let namespaces: Option<&[Arc<str>]> = match kind {
             Kind::Namespace | Kind::IngressClass if self.is_namespaced() => return Vec::new(),
+            Kind::Pod if !self.pod_weights => return Vec::new(),
             Kind::Secret => self.tls_namespaces.as_deref(),
             _ => self.is_namespaced().then_some(&self.namespaces),
         };
@@ -156,6 +159,7 @@ fn spawn(tasks: &mut JoinSet<()>, vitals: &Vitals, context: Context) {
         Kind::Namespace => spawn_kind::<Namespace>(tasks, vital, context),
         Kind::Ingress => spawn_kind::<Ingress>(tasks, vital, context),
         Kind::IngressClass => spawn_kind::<IngressClass>(tasks, vital, context),
+        Kind::Pod => spawn_kind::<PodMeta>(tasks, vital, context),
         Kind::ReferenceGrant => {
             tasks.spawn(async move {
                 let _vital = vital;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// The kinds that are read, with the versions of each.
-const KINDS: [(Kind, &[&str]); 8] = [
+const KINDS: [(Kind, &[&str]); 9] = [
     (Kind::GatewayRoute, &["paifang.dev/v1alpha1"]),
     (Kind::Service, &["v1"]),
     (Kind::EndpointSlice, &["discovery.k8s.io/v1"]),
@@ -24,6 +24,7 @@ const KINDS: [(Kind, &[&str]); 8] = [
     (Kind::Ingress, &["networking.k8s.io/v1"]),
     (Kind::IngressClass, &["networking.k8s.io/v1"]),
     (Kind::ReferenceGrant, &["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"]),
+    (Kind::Pod, &["v1"]),
 ];
 
 /// What kind of object a value says that it is.
@@ -85,6 +86,7 @@ pub(super) fn read(kind: Kind, value: &Value) -> Result<Object, Vec<Violation>> 
         Kind::Ingress => Object::Ingress(typed(value)?),
         Kind::IngressClass => Object::IngressClass(typed(value)?),
         Kind::ReferenceGrant => Object::ReferenceGrant(typed(value)?),
+        Kind::Pod => Object::Pod(typed(value)?),
     })
 }
 
@@ -134,5 +136,6 @@ pub(super) fn metadata(object: &mut Object) -> &mut ObjectMeta {
         Object::Ingress(object) => Arc::make_mut(object).meta_mut(),
         Object::IngressClass(object) => Arc::make_mut(object).meta_mut(),
         Object::ReferenceGrant(object) => Arc::make_mut(object).meta_mut(),
+        Object::Pod(object) => Arc::make_mut(object).meta_mut(),
     }
 }

@@ -67,6 +67,12 @@ pub(crate) fn mend_rights(scope: &Scope, verb: &str) -> String {
         (Kind::Secret, None) => {
             format!("set the chart value tls.clusterWide=true, or grant {verb} on secrets with a ClusterRole")
         }
+        (Kind::Pod, namespace) => {
+            let role = if namespace.is_some() { "Role" } else { "ClusterRole" };
+            format!(
+                "set the chart value podWeights.enabled=true, or grant {verb} on pods with a {role}; or leave --pod-weights out"
+            )
+        }
         (_, Some(namespace)) => format!(
             "add {namespace} to the chart value watchNamespaces (with rbac.scope=namespace), or grant {verb} on \
              {resource} there with a Role"

@@ -1,6 +1,13 @@
 //! The kinds that are watched: how each becomes an `Object`, and what is asked of the API server.
 
-use crate::{control::change::Object, model::diagnostic::Kind, resource::GatewayRoute};
+use crate::{
+    control::{
+        cache::WEIGHT,
+        change::{Object, PodMeta},
+    },
+    model::diagnostic::Kind,
+    resource::GatewayRoute,
+};
 use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{
     core::v1::{Namespace, Secret, Service},
@@ -22,6 +29,8 @@ pub(super) trait Watched:
     const METADATA_ONLY: bool = false;
     /// Narrows down on the server what is sent.
     const FIELD_SELECTOR: Option<&'static str> = None;
+    /// Narrows down on the server what is sent.
+    const LABEL_SELECTOR: Option<&'static str> = None;
 
     /// As an object of the closed set.
     fn wrap(object: Arc<Self>) -> Object;
@@ -53,6 +62,26 @@ impl Watched for Namespace {
     }
 }
 
+/// Of all Pods of a cluster only those that ask for a weight.
+impl Watched for PodMeta {
+    const KIND: Kind = Kind::Pod;
+    const METADATA_ONLY: bool = true;
+    const LABEL_SELECTOR: Option<&'static str> = Some(WEIGHT);
+
+    fn wrap(object: Arc<Self>) -> Object {
+        Object::Pod(object)
+    }
+
+    fn trim(object: &mut Map<String, Value>) {
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let is_read = |key: &str| matches!(key, "name" | "namespace" | "uid" | "resourceVersion" | "labels");
+        metadata.retain(|key, _| is_read(key));
+        if let Some(labels) = metadata.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.retain(|key, _| key == WEIGHT);
+        }
+    }
+}
+
 impl Watched for Secret {
     const KIND: Kind = Kind::Secret;
     const FIELD_SELECTOR: Option<&'static str> = Some("type=kubernetes.io/tls");
@@ -79,6 +108,7 @@ pub(crate) const fn resource_name(kind: Kind) -> &'static str {
         Kind::Namespace => "namespaces",
         Kind::Ingress => "ingresses.networking.k8s.io",
         Kind::IngressClass => "ingressclasses.networking.k8s.io",
+        Kind::Pod => "pods",
         Kind::ReferenceGrant => "referencegrants.gateway.networking.k8s.io",
     }
 }

@@ -152,8 +152,12 @@ fn api<K: Watched>(context: &Context, resource: &ApiResource) -> Api<Guarded<K>>
 
 fn config<K: Watched>() -> watcher::Config {
     let config = watcher::Config::default().timeout(fastrand::u32(WATCH_SECONDS));
-    match K::FIELD_SELECTOR {
+    let config = match K::FIELD_SELECTOR {
         Some(fields) => config.fields(fields),
+        None => config,
+    };
+    match K::LABEL_SELECTOR {
+        Some(labels) => config.labels(labels),
         None => config,
     }
 }

@@ -99,7 +99,7 @@ fn kind_of(change: &Change) -> Kind {
 }
 
 fn shop() -> WatchSettings {
-    WatchSettings { namespaces: vec!["shop".into()], tls_namespaces: Some(Vec::new()) }
+    WatchSettings { namespaces: vec!["shop".into()], tls_namespaces: Some(Vec::new()), ..WatchSettings::default() }
 }
 
 #[tokio::test]
@@ -195,7 +195,7 @@ async fn an_absent_optional_kind_counts_as_synced_and_is_read_once_it_is_there()
 
 #[tokio::test]
 async fn a_missing_right_is_named_with_the_chart_value() {
-    let settings = WatchSettings { namespaces: vec!["shop".into()], tls_namespaces: Some(vec!["certs".into()]) };
+    let settings = WatchSettings { tls_namespaces: Some(vec!["certs".into()]), ..shop() };
     let rig =
         Rig::start(&settings, |call| call.path.ends_with("/secrets").then(|| Reply::status(403, "Forbidden"))).await;
     let mut sync = rig.sources.sync();
@@ -230,7 +230,8 @@ async fn a_source_is_synced_within_two_seconds_of_the_api_servers_return() {
 
 #[tokio::test]
 async fn only_what_is_needed_is_asked_for() {
-    let rig = Rig::start(&WatchSettings::default(), |_| None).await;
+    let settings = WatchSettings { pod_weights: true, ..WatchSettings::default() };
+    let rig = Rig::start(&settings, |_| None).await;
     let mut sync = rig.sources.sync();
     timeout(PATIENCE, sync.wait_for(super::SyncState::is_synced)).await.unwrap().unwrap();
     let calls = rig.fake.calls();
@@ -238,14 +239,27 @@ async fn only_what_is_needed_is_asked_for() {
     assert!(of("/namespaces").accept.contains("PartialObjectMetadata"));
     assert!(of("/secrets").query.contains("fieldSelector=type%3Dkubernetes.io%2Ftls"));
     assert!(of("/services").query.contains("limit=500"));
+    assert!(of("/pods").accept.contains("PartialObjectMetadata"));
+    assert!(of("/pods").query.contains("labelSelector=paifang.dev%2Fweight"), "{}", of("/pods").query);
+}
+
+#[tokio::test]
+async fn pods_are_not_asked_for_unless_they_are_wanted() {
+    let rig = Rig::start(&WatchSettings::default(), |_| None).await;
+    let mut sync = rig.sources.sync();
+    timeout(PATIENCE, sync.wait_for(super::SyncState::is_synced)).await.unwrap().unwrap();
+    assert!(!rig.fake.calls().iter().any(|call| call.path.contains("/pods")));
 }
 
 #[test]
 fn named_namespaces_leave_out_cluster_scoped_kinds() {
-    let settings = WatchSettings { namespaces: vec!["a".into(), "b".into()], tls_namespaces: Some(vec!["c".into()]) };
+    let named = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+    let (namespaces, tls_namespaces) = (named(&["a", "b"]), Some(named(&["c"])));
+    let settings = WatchSettings { namespaces, tls_namespaces, pod_weights: false };
     let scopes = settings.scopes();
     assert!(scopes.iter().all(|scope| scope.namespace.is_some()));
     assert!(!scopes.iter().any(|scope| matches!(scope.kind, Kind::Namespace | Kind::IngressClass)));
     assert_eq!(scopes.len(), 11);
-    assert_eq!(WatchSettings::default().scopes().len(), Kind::ALL.len());
+    assert_eq!(WatchSettings::default().scopes().len(), Kind::ALL.len() - 1, "Pods are asked for alone");
+    assert_eq!(WatchSettings { pod_weights: true, ..settings }.scopes().len(), 13);
 }
