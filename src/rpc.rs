@@ -11,6 +11,7 @@ pub mod frame;
 pub mod grpc;
 pub mod metadata;
 pub mod mucp;
+pub mod payload;
 #[cfg(test)]
 mod recordings;
 pub mod registry;
