@@ -8,6 +8,7 @@ pub mod codec;
 pub mod endpoint;
 pub mod fault;
 pub mod frame;
+pub mod go_api;
 pub mod grpc;
 pub mod metadata;
 pub mod mucp;
