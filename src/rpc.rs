@@ -10,6 +10,7 @@ pub mod fault;
 pub mod frame;
 pub mod go_api;
 pub mod grpc;
+pub mod json_rpc;
 pub mod metadata;
 pub mod mucp;
 pub mod payload;
