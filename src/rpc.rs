@@ -5,6 +5,7 @@
 //! it. Every input is bounded, and none makes it panic.
 
 pub mod codec;
+pub mod direct;
 pub mod endpoint;
 pub mod fault;
 pub mod frame;

@@ -101,13 +101,13 @@ impl Fault {
         code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The same with nothing left out: the code is that of the answer, with its words. Plain words get an origin, and
+    /// The same with nothing left out: the code is that of the answer, with its words. Plain words get this origin, and
     /// stand behind `prefix`.
     #[must_use]
-    pub fn completed(mut self, prefix: &str) -> Self {
+    pub fn completed(mut self, id: &str, prefix: &str) -> Self {
         if self.is_plain() {
             self.detail.insert_str(0, prefix);
-            GATEWAY_ID.clone_into(&mut self.id);
+            id.clone_into(&mut self.id);
         }
         let answer = self.status_code();
         if self.status.is_empty() || self.code != i32::from(answer.as_u16()) {

@@ -133,12 +133,12 @@ fn the_details_of_the_contract_are_read() {
 fn plain_words_become_an_error_with_an_origin() {
     let fault = Fault::parse("plain failure");
     assert!(fault.is_plain());
-    let completed = fault.completed("error during request: ");
+    let completed = fault.completed(GATEWAY_ID, "error during request: ");
     assert_eq!(
         completed,
         Fault::new(GATEWAY_ID, StatusCode::INTERNAL_SERVER_ERROR, "error during request: plain failure")
     );
-    let half = Fault::parse(r#"{"id":"a","detail":"x"}"#).completed("error during request: ");
+    let half = Fault::parse(r#"{"id":"a","detail":"x"}"#).completed(GATEWAY_ID, "error during request: ");
     assert_eq!(half, Fault::new("a", StatusCode::INTERNAL_SERVER_ERROR, "x"));
 }
 
@@ -147,7 +147,7 @@ fn an_answer_has_the_status_of_an_error() {
     let status = |code| Fault { code, ..Fault::default() }.status_code().as_u16();
     assert_eq!([418, 599, 404].map(status), [418, 599, 404]);
     assert_eq!([0, 200, 302, 999, -1, 65_936].map(status), [500; 6]);
-    let completed = Fault { code: 200, status: "OK".to_owned(), ..Fault::default() }.completed("");
+    let completed = Fault { code: 200, status: "OK".to_owned(), ..Fault::default() }.completed(GATEWAY_ID, "");
     assert_eq!((completed.code, &*completed.status), (500, "Internal Server Error"));
 }
 

@@ -3,7 +3,7 @@
 use super::{BadResponse, Event, Incoming, NotAMessage, NotText, Pair, Request, Response, decode, encode};
 use crate::rpc::{
     codec::Codec,
-    fault::{Codes, Fault, GrpcFault, read_trailers},
+    fault::{Codes, Fault, GATEWAY_ID, GrpcFault, read_trailers},
     recordings::{Tally, body, headers, rows},
 };
 use bytes::Bytes;
@@ -65,7 +65,7 @@ fn fault(row: &Value) -> Option<Fault> {
 
 fn check_error(fault: Fault, recorded: &Value, place: &str) {
     let answered: Value = serde_json::from_slice(&body(recorded)).unwrap();
-    let fault = fault.completed("");
+    let fault = fault.completed(GATEWAY_ID, "");
     assert_eq!(answered["detail"], *fault.detail, "{place}");
     // An unknown method, which clients of version 1 and 2 call 500, is said in the code of later ones.
     if fault.code != 501 {

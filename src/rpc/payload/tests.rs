@@ -4,7 +4,7 @@ use super::{MAX_DEPTH, MAX_FIELDS, Media, Parts, PayloadError, message};
 use crate::{
     rpc::{
         codec::Codec,
-        fault::Fault,
+        fault::{Fault, GATEWAY_ID},
         recordings::{Tally, body, headers, rows},
     },
     table::{Captures, Template},
@@ -94,7 +94,7 @@ fn check_answer(row: &Value, place: &str) {
     }
     let error = headers(&row["response"]["headers"]).get("micro-error").cloned();
     if let (Some(error), false) = (error, start.contains(" 200 ")) {
-        let fault = Fault::from_micro_error(error.as_bytes()).completed("error during request: ");
+        let fault = Fault::from_micro_error(error.as_bytes()).completed(GATEWAY_ID, "error during request: ");
         assert_eq!(fault.to_json().as_bytes(), &body(response), "{place}");
         assert!(start.contains(&format!(" {} ", fault.status_code().as_str())), "{place}");
     }
