@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 mod annotation;
+mod change;
 mod limits;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,10 @@ pub use annotation::{
     ANNOTATION_PREFIX, AnnotationError, SELECTOR_PREFIX, TYPE_LABEL, TYPE_SERVICE, annotation_key, of_annotations,
     selector_label,
 };
-pub use limits::{MAX_BYTES, MAX_DEPTH, MAX_ENDPOINTS, MAX_NODES, MAX_PAIRS, MAX_TEXT, Problem, ServiceError, parse};
+pub use change::{Action, Change};
+pub use limits::{
+    MAX_BYTES, MAX_DEPTH, MAX_ENDPOINTS, MAX_NODES, MAX_PAIRS, MAX_TEXT, Problem, ServiceError, parse, parse_removal,
+};
 
 /// Names and values, in the order of names.
 pub type Metadata = BTreeMap<String, String>;

@@ -71,6 +71,22 @@ impl Problem {
 /// When it is not JSON, not a service, without a name or without an address of a node, or over a limit. The error
 /// names the field.
 pub fn parse(text: &str) -> Result<Service, ServiceError> {
+    let service = read(text)?;
+    each("nodes", &service.nodes, |at, node| given(&format!("{at}.address"), &node.address))?;
+    Ok(service)
+}
+
+/// Reads the service in a request to remove nodes, which are named by their identity.
+///
+/// # Errors
+/// As for [`parse`], and when a node has no identity. An address is not needed.
+pub fn parse_removal(text: &str) -> Result<Service, ServiceError> {
+    let service = read(text)?;
+    each("nodes", &service.nodes, |at, node| given(&format!("{at}.id"), &node.id))?;
+    Ok(service)
+}
+
+fn read(text: &str) -> Result<Service, ServiceError> {
     if text.len() > MAX_BYTES {
         return Err(Problem::TooLong(MAX_BYTES).at("."));
     }
@@ -107,7 +123,7 @@ fn check(service: &Service) -> Checked {
 }
 
 fn check_node(at: &str, node: &Node) -> Checked {
-    given(&format!("{at}.address"), &node.address)?;
+    text(&format!("{at}.address"), &node.address)?;
     text(&format!("{at}.id"), &node.id)?;
     pairs(&format!("{at}.metadata"), &node.metadata)
 }
