@@ -28,6 +28,20 @@ const TIMEOUT: HeaderName = HeaderName::from_static("timeout");
 /// What ends a stream, as the value of `Micro-Error`.
 const END_OF_STREAM: &str = "EOS";
 
+/// The encoding to call a service in, for a message in JSON or protobuf.
+///
+/// A service from before go-micro 0.14 knows envelopes alone. Version 2 never answers an error to plain protobuf, so that
+/// the caller waits until its deadline; behind the prefix of gRPC, which every version reads, it does. Only nothing
+/// at all is written in two ways behind that prefix, and stays plain.
+#[must_use]
+pub const fn encoding(message: Codec, is_empty: bool, before_0_14: bool) -> Codec {
+    match message {
+        _ if before_0_14 => message.in_envelope(),
+        Codec::Protobuf if !is_empty => Codec::GrpcProto,
+        _ => message,
+    }
+}
+
 /// The numbers of calls. Services lose requests of one connection that carry the same number, so none comes twice.
 #[derive(Debug)]
 pub struct Numbers(u64);

@@ -1,6 +1,6 @@
 //! What four generations of clients sent and services answered, call by call and stream by stream.
 
-use super::{Call, Frame, NoCall, NoReply, Numbers, read_frame, read_reply};
+use super::{Call, Frame, NoCall, NoReply, Numbers, encoding, read_frame, read_reply};
 use crate::rpc::{
     codec::Codec,
     fault::Fault,
@@ -249,6 +249,23 @@ fn several_calls_on_one_connection_are_answered_as_recorded() {
 #[test]
 fn streams_are_sent_and_answered_as_recorded() {
     run("streams");
+}
+
+#[test]
+fn every_version_answers_errors_in_the_encoding_of_our_calls() {
+    assert_eq!(encoding(Codec::Protobuf, false, false), Codec::GrpcProto);
+    assert_eq!(encoding(Codec::Json, false, false), Codec::Json);
+    assert_eq!([true, false].map(|empty| encoding(Codec::Protobuf, empty, true)), [Codec::ProtoRpc; 2]);
+    for generation in GENERATIONS {
+        let answered = |file: String, name: &str| {
+            let rows = rows(&file);
+            let row = rows.iter().map(|(_, row)| row).find(|row| row["name"] == name).unwrap();
+            replies(row).iter().any(|reply| !text(&headers(&reply["headers"]), "micro-error").is_empty())
+        };
+        assert!(answered(format!("mucp-{generation}.jsonl"), "codec-grpc-proto-error"), "{generation}");
+        let plain = answered(format!("errors-mucp-{generation}.jsonl"), "error-fail-protobuf");
+        assert_eq!(plain, generation != "v2.9", "{generation}");
+    }
 }
 
 #[test]
