@@ -247,6 +247,18 @@ fn the_first_generation_is_known_by_its_empty_keys() {
 }
 
 #[test]
+fn an_expression_of_the_first_generation_may_be_open_at_its_end_alone() {
+    let takes = |expression: &str, path: &str| {
+        let keys = ["description", "endpoint", "handler", "host", "method", "path"];
+        let pairs: Vec<(&str, &str)> = keys.into_iter().zip(["", "A.B", "rpc", "", "", expression]).collect();
+        of(&pairs).compile().unwrap().paths[0].takes(path)
+    };
+    assert!(takes("^/open", "/openly/more") && !takes("^/open", "/x/open"));
+    assert!(takes("/open[0-9]$", "/open1") && !takes("/open[0-9]$", "/x/open1"));
+    assert!(takes("/open[0-9]", "/open1") && !takes("/open[0-9]", "/open1/more"));
+}
+
+#[test]
 fn nothing_to_route_by_is_no_error() {
     assert!(!of(&[("stream", "true")]).is_given());
     assert!(of(&[("endpoint", "A.B")]).is_given());
