@@ -11,6 +11,7 @@ pub mod fault;
 pub mod frame;
 pub mod go_api;
 pub mod grpc;
+pub mod grpc_web;
 pub mod json_rpc;
 pub mod metadata;
 pub mod mucp;
