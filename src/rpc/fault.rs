@@ -94,6 +94,12 @@ impl Fault {
         (self.is_plain() && starts(&PLAIN)) || (self.id == CLIENT_ID && starts(&GRPC))
     }
 
+    /// The same with 404 for a method that the service does not know, which its own code calls 500 or 501.
+    #[must_use]
+    pub fn unknown_as_not_found(self) -> Self {
+        if self.is_unknown_method() { Self::new(GATEWAY_ID, StatusCode::NOT_FOUND, self.detail) } else { self }
+    }
+
     /// The status of the answer: the code where it is one of an error, else 500.
     #[must_use]
     pub fn status_code(&self) -> StatusCode {

@@ -69,35 +69,41 @@ pub fn message<'a>(
     captures: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Bytes, PayloadError> {
     let ignored = Bytes::new();
-    let has_body = !matches!(*parts.method, Method::GET | Method::HEAD);
-    let body = if has_body { parts.body } else { &ignored };
-    if !parts.media.codec().is_json() {
-        return parts.media.open(body);
+    let body = if matches!(*parts.method, Method::GET | Method::HEAD) { &ignored } else { parts.body };
+    match parts.media {
+        Media::Protobuf(_) => parts.media.open(body),
+        Media::Json(_) => json(parts, &parts.media.open(body)?, captures),
+        Media::Form => {
+            let mut fields = query::read(parts.query.unwrap_or_default().as_bytes())?;
+            fields.merge(query::read_form(body)?, MAX_DEPTH)?;
+            over(fields, captures.into_iter())
+        }
     }
-    let query = parts.query.unwrap_or_default();
-    let mut captures = captures.into_iter().peekable();
-    if parts.media.is_form() && has_body {
-        let mut fields = query::read(query.as_bytes())?;
-        fields.merge(query::read_form(body)?, MAX_DEPTH)?;
-        return over(fields, captures);
-    }
-    let body = parts.media.open(body)?;
+}
+
+/// A body of JSON, with the fields of query and path if there are any.
+fn json<'a>(
+    parts: &Parts<'_>,
+    body: &Bytes,
+    captures: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Bytes, PayloadError> {
+    let (query, mut captures) = (parts.query.unwrap_or_default(), captures.into_iter().peekable());
     if query.is_empty() && captures.peek().is_none() {
         return plain(body);
     }
     let mut fields = query::read(query.as_bytes())?;
-    if !is_nothing(&body) {
-        fields.merge(Tree::object_of(&body)?, MAX_DEPTH)?;
+    if !is_nothing(body) {
+        fields.merge(Tree::object_of(body)?, MAX_DEPTH)?;
     }
     over(fields, captures)
 }
 
 /// A body alone, checked and otherwise untouched.
-fn plain(body: Bytes) -> Result<Bytes, PayloadError> {
+fn plain(body: &Bytes) -> Result<Bytes, PayloadError> {
     if body.is_empty() {
         return Ok(Codec::Json.empty());
     }
-    serde_json::from_slice::<IgnoredAny>(&body).map(|_| body).map_err(|_| PayloadError::NotJson)
+    serde_json::from_slice::<IgnoredAny>(body).map(|_| body.clone()).map_err(|_| PayloadError::NotJson)
 }
 
 fn is_nothing(body: &[u8]) -> bool {

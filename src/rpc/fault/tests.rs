@@ -156,7 +156,10 @@ fn an_unknown_method_is_known_by_its_words() {
     assert!(Fault::parse("rpc: can't find method Nope").is_unknown_method());
     assert!(Fault::new(CLIENT_ID, http_code(12, Codes::Micro), "unknown service Nope").is_unknown_method());
     assert!(Fault::new(CLIENT_ID, http_code(8, Codes::Micro), "malformed method name: \"Hello\"").is_unknown_method());
-    assert!(!Fault::new("a.service", StatusCode::NOT_FOUND, "unknown service Nope").is_unknown_method());
+    let own = Fault::new("a.service", StatusCode::CONFLICT, "unknown service Nope");
+    assert_eq!(own.clone().unknown_as_not_found(), own);
+    let unknown = Fault::parse("rpc: can't find method Nope").unknown_as_not_found();
+    assert_eq!(unknown, Fault::new(GATEWAY_ID, StatusCode::NOT_FOUND, "rpc: can't find method Nope"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a reply says: the head, the messages, and the outcome in the trailers.
 
 use crate::rpc::{
-    fault::{Codes, Fault, GrpcFault, read_trailers},
+    fault::{CLIENT_ID, Codes, Fault, GrpcFault, read_trailers},
     frame::{self, FrameError},
 };
 use bytes::Bytes;
@@ -28,6 +28,17 @@ pub enum NoReply {
     /// The body is not one message.
     #[error(transparent)]
     Frame(#[from] FrameError),
+}
+
+impl NoReply {
+    /// The error that the client gets: that of the service, or 502 where it answered none.
+    #[must_use]
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            other => Fault::new(CLIENT_ID, StatusCode::BAD_GATEWAY, other.to_string()),
+        }
+    }
 }
 
 impl From<GrpcFault> for NoReply {

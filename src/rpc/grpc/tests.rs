@@ -266,6 +266,7 @@ fn only_grpc_is_a_reply() {
     assert_eq!(head(415, "application/grpc"), Err(NoReply::NotGrpc(StatusCode::UNSUPPORTED_MEDIA_TYPE)));
     let good = headers(&serde_json::json!([["grpc-status", "0"]]));
     assert_eq!(read_reply(b"\x01\0\0\0\0", &good, Codes::Micro), Err(NoReply::Compressed));
+    assert_eq!(NoReply::Compressed.into_fault().status_code(), StatusCode::BAD_GATEWAY);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use super::{END_OF_STREAM, ERROR};
 use crate::rpc::{
     codec::{Codec, CodecError},
-    fault::Fault,
+    fault::{CLIENT_ID, Fault},
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -38,6 +38,17 @@ pub enum NoReply {
     /// The message is not in the envelope of its encoding.
     #[error(transparent)]
     Message(#[from] CodecError),
+}
+
+impl NoReply {
+    /// The error that the client gets: that of the service, or 502 where it answered none.
+    #[must_use]
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            other => Fault::new(CLIENT_ID, StatusCode::BAD_GATEWAY, other.to_string()),
+        }
+    }
 }
 
 /// Reads the reply to a call.

@@ -309,6 +309,8 @@ fn only_200_in_the_same_encoding_is_a_reply() {
     assert_eq!(read(Codec::Json, StatusCode::OK), Ok(Bytes::from_static(b"{}")));
     assert_eq!(read(Codec::Json, StatusCode::NOT_FOUND), Err(NoReply::Status(StatusCode::NOT_FOUND)));
     assert_eq!(read(Codec::Protobuf, StatusCode::OK), Err(NoReply::OtherEncoding));
+    assert_eq!(NoReply::OtherEncoding.into_fault().status_code(), StatusCode::BAD_GATEWAY);
+    assert_eq!(NoReply::Fault(Fault::parse("boom")).into_fault(), Fault::parse("boom"));
 }
 
 proptest! {
