@@ -1,7 +1,7 @@
 //! The recorded table of resolvers, cell by cell, and what ours does otherwise.
 
 use super::{Kind, Resolved, Resolver, Unresolved, Wanted};
-use crate::rpc::recordings::{Tally, text};
+use crate::rpc::recordings::{Tally, rows, text};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -160,6 +160,44 @@ fn services_and_methods_are_those_of_the_recorded_table() {
         }
     }
     tally.finish(all);
+}
+
+/// The service and method that a server called, if it called one by a method.
+fn called(request: &Value) -> Option<(String, String)> {
+    let value = |name: &str| {
+        let pair = request["headers"].as_array()?.iter().find(|pair| pair[0] == name)?;
+        pair[1].as_str().map(str::to_owned)
+    };
+    value("Micro-Service").zip(value("Micro-Endpoint")).or_else(|| {
+        let path = value(":path")?;
+        let (service, method) = path[1..].split_once('/')?;
+        let (package, receiver) = service.rsplit_once('.')?;
+        Some((package.to_owned(), format!("{receiver}.{method}")))
+    })
+}
+
+#[test]
+fn whole_servers_called_what_ours_resolves() {
+    for file in ["apiserver-v1.18.jsonl", "apiserver-v2.9.jsonl"] {
+        let rows = rows(file);
+        let mut tally = Tally::new(file, "resolver");
+        for (line, row) in &rows {
+            let target = row["http"]["request"]["start"].as_str().and_then(|start| start.split(' ').nth(1));
+            match (called(&row["request"]), target) {
+                (Some(_), None | Some("/rpc")) => tally.leave("a call that names its service itself"),
+                (None, _) => tally.leave("no method was called"),
+                (Some((service, method)), Some(target)) => {
+                    let path = target.split('?').next().unwrap();
+                    let found = Resolver::new(Kind::Micro, "go.micro.api").resolve("", path, Wanted::Method).unwrap();
+                    // v1.18 has one word for one segment, and nothing to call by it.
+                    let method = if method.contains('.') { method } else { format!("{method}.Call") };
+                    assert_eq!((found.service, found.method), (service, method), "{file}:{line}");
+                    tally.ran();
+                }
+            }
+        }
+        tally.finish(rows.len());
+    }
 }
 
 fn resolved(kind: Kind, path: &str) -> (String, String) {
