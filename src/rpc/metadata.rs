@@ -5,6 +5,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+#[cfg(test)]
+mod tests;
+
 /// Headers of one connection or one message (RFC 9110, 7.6.1), and those that a call sets itself.
 const LEFT_OUT: [HeaderName; 17] = [
     header::ACCEPT,
@@ -77,62 +80,4 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
         all.extend_from_slice(value.as_bytes());
     }
     HeaderValue::from_bytes(&all).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_control, of_headers};
-    use http::{HeaderMap, HeaderName, HeaderValue};
-
-    fn kept(pairs: &[(&'static str, &'static str)]) -> Vec<(String, String)> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        let text = |(name, value): (&HeaderName, &HeaderValue)| (name.to_string(), value.to_str().unwrap().to_owned());
-        of_headers(&headers).iter().map(text).collect()
-    }
-
-    #[test]
-    fn what_would_steer_a_call_is_left_out() {
-        for name in [
-            "micro-topic",
-            "micro-error",
-            "micro-stream",
-            "micro-namespace",
-            "micro-from-service",
-            "x-micro-service",
-            "x-api-field-id",
-            "x-api-body",
-            "timeout",
-            "grpc-timeout",
-            "x-content-type",
-            "Micro_Error",
-            "x_micro_topic",
-        ] {
-            assert!(is_control(name), "{name}");
-        }
-        for name in ["microphone", "timeouts", "x-timeout", "authorization", "x-api-key"] {
-            assert!(!is_control(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_belongs_to_the_connection_is_left_out() {
-        let pairs = [
-            ("host", "a"),
-            ("connection", "X-Hop, close"),
-            ("x-hop", "1"),
-            ("te", "trailers"),
-            ("content-length", "3"),
-        ];
-        assert_eq!(kept(&pairs), []);
-    }
-
-    #[test]
-    fn repeated_values_are_one() {
-        let pairs = [("x-a", "1"), ("x-a", "2"), ("cookie", "a=1"), ("cookie", "b=2")];
-        let joined = [("x-a", "1,2"), ("cookie", "a=1; b=2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(kept(&pairs), joined);
-    }
 }
