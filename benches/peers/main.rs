@@ -1,6 +1,6 @@
-//! The other programs of a measurement: the backend, a raw byte relay, a bare hyper forwarder, and
-//! a client that sends an exact number of requests. One current-thread runtime each, so that all of
-//! them are measured as the gateway is with one core.
+//! The other programs of a measurement: backends, a raw byte relay, a bare hyper forwarder, and
+//! clients that send an exact number of requests or hold idle connections. One current-thread
+//! runtime each, so that all of them are measured as the gateway is with one core.
 
 mod backend;
 mod client;
@@ -21,8 +21,9 @@ use tokio::{
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const USAGE: &str = "usage: bench-peers ports COUNT | backend PORT | relay PORT BACKEND-PORT | \
-                     forward PORT BACKEND-PORT | ask PORT PATH COUNT";
+const USAGE: &str = "usage: bench-peers ports COUNT | backend PORT [small|large|websocket|grpc] | \
+                     relay PORT BACKEND-PORT [small|large] | forward PORT BACKEND-PORT | \
+                     ask PORT PATH COUNT [CERTIFICATE] | idle PORT PATH COUNT [websocket|CERTIFICATE]";
 /// The backend answers on so many addresses, 127.0.0.1 and up: an endpoint each.
 const ENDPOINTS: u8 = 3;
 
@@ -31,10 +32,15 @@ fn main() -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["ports", count] => ports(count.parse()?),
-        ["backend", port] => serve(backend::serve(port.parse()?)),
-        ["relay", port, to] => serve(relay::serve(port.parse()?, to.parse()?)),
+        ["backend", port] => serve(backend::serve(port.parse()?, "small")),
+        ["backend", port, kind] => serve(backend::serve(port.parse()?, kind)),
+        ["relay", port, to] => serve(relay::serve(port.parse()?, to.parse()?, "small")),
+        ["relay", port, to, kind] => serve(relay::serve(port.parse()?, to.parse()?, kind)),
         ["forward", port, to] => serve(forward::serve(port.parse()?, to.parse()?)),
-        ["ask", port, path, count] => client::ask(port.parse()?, path, count.parse()?),
+        ["ask", port, path, count] => client::ask(port.parse()?, path, count.parse()?, None),
+        ["ask", port, path, count, certificate] => client::ask(port.parse()?, path, count.parse()?, Some(certificate)),
+        ["idle", port, path, count] => client::idle(port.parse()?, path, count.parse()?, None),
+        ["idle", port, path, count, kind] => client::idle(port.parse()?, path, count.parse()?, Some(kind)),
         _ => Err(USAGE.into()),
     }
 }
