@@ -26,7 +26,7 @@ test: ## set up what the tests need and run every tier, or those in TIERS
 setup: ## only fetch and build what the tests need, into the cache folder
 	tests/setup/setup.sh
 
-bench: ## measure against nginx and a byte relay
+bench: ## measure against nginx, HAProxy, Envoy and a byte relay
 	benches/run.sh
 
 lint: ## format check, clippy and shell scripts

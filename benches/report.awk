@@ -1,7 +1,8 @@
-# Turns lines of `routes proxy round cpu_us requests seconds failed p50 p99 p999` into a table for
-# each number of routes. Ratios are taken within a round; every figure is a median over the rounds.
+# Turns lines of `proxy round cpu_us requests seconds failed p50 p99 p999` into the table of one
+# case, and appends what targets are set for to the file `figures`, as `case connections figure
+# value`. Ratios are taken within a round; every figure is a median over the rounds.
 
-function sorted(list, count,    i, j, value) {
+function sort(list, count,    i, j, value) {
   for (i = 2; i <= count; i++) {
     value = list[i]
     for (j = i - 1; j >= 1 && list[j] > value; j--) list[j + 1] = list[j]
@@ -10,51 +11,69 @@ function sorted(list, count,    i, j, value) {
 }
 
 # The values of a column over the rounds, divided by those of another proxy where one is named.
-function collect(routes, proxy, column, base,    round, divisor) {
+function collect(proxy, column, base,    round, divisor) {
   n = 0
   for (round = 1; round <= rounds; round++) {
-    divisor = base == "" ? 1 : value[routes, base, round, column]
-    if (divisor > 0) list[++n] = value[routes, proxy, round, column] / divisor
+    divisor = base == "" ? 1 : value[base, round, column]
+    if (divisor > 0) list[++n] = value[proxy, round, column] / divisor
   }
-  sorted(list, n)
+  sort(list, n)
 }
 
-function median(routes, proxy, column) {
-  collect(routes, proxy, column, "")
-  return list[int((n + 1) / 2)]
+function median(proxy, column, base) {
+  collect(proxy, column, base)
+  return n ? list[int((n + 1) / 2)] : 0
 }
 
-function ratio(routes, proxy, base) {
-  collect(routes, proxy, "cpu", base)
-  if (n == 0) return "-"
-  return sprintf("%.2f %.2f %.2f", list[1], list[int((n + 1) / 2)], list[n])
+function ratio(proxy, column, base) {
+  collect(proxy, column, base)
+  return n ? sprintf("%.2f %.2f %.2f", list[1], list[int((n + 1) / 2)], list[n]) : "-"
+}
+
+# The peer with the least median of those that failed nothing.
+function best(column,    i, name, least, found) {
+  for (i = 1; i <= count; i++) {
+    name = names[i]
+    if (name == "relay" || name == "paifang" || failed[name]) continue
+    if (found == "" || median(name, column) < least) {
+      found = name
+      least = median(name, column)
+    }
+  }
+  return found
+}
+
+function figure(name, column, base) {
+  if (base != "" && base in failed) print label, connections, name, median("paifang", column, base) >>figures
 }
 
 {
-  if (!(($1, $2) in seen)) {
-    seen[$1, $2] = 1
-    if (!($1 in proxies)) order[++cases] = $1
-    proxies[$1] = proxies[$1] " " $2
-  }
-  value[$1, $2, $3, "cpu"] = $5 ? $4 / $5 : 0
-  value[$1, $2, $3, "rate"] = $6 ? $5 / $6 : 0
-  value[$1, $2, $3, "p50"] = $8
-  value[$1, $2, $3, "p99"] = $9
-  value[$1, $2, $3, "p999"] = $10
-  failed[$1, $2] += $7
+  if (!($1 in failed)) names[++count] = $1
+  value[$1, $2, "cpu"] = $4 ? $3 / $4 : 0
+  value[$1, $2, "rate"] = $5 ? $4 / $5 : 0
+  value[$1, $2, "p50"] = $7
+  value[$1, $2, "p99"] = $8
+  value[$1, $2, "p999"] = $9
+  failed[$1] += $6
 }
 
 END {
-  printf "%d keep-alive connections, %d rounds of %d s, one core; medians over the rounds\n", connections, rounds, seconds
-  printf "CPU: user and system time of the proxy for a request; its ratios are smallest, median, largest of the rounds\n"
-  for (c = 1; c <= cases; c++) {
-    routes = order[c]
-    printf "\n%s route%s\n", routes, routes == 1 ? "" : "s"
-    printf "%-8s %10s %8s %8s %8s %8s %7s   %-16s %-16s\n", "proxy", "requests/s", "CPU us", "p50 us", "p99 us", "p99.9 us", "failed", "CPU / nginx", "CPU / relay"
-    count = split(proxies[routes], names, " ")
-    for (i = 1; i <= count; i++) {
-      name = names[i]
-      printf "%-8s %10.0f %8.2f %8.0f %8.0f %8.0f %7d   %-16s %-16s\n", name, median(routes, name, "rate"), median(routes, name, "cpu"), median(routes, name, "p50"), median(routes, name, "p99"), median(routes, name, "p999"), failed[routes, name], ratio(routes, name, "nginx"), ratio(routes, name, "relay")
-    }
+  cpu_best = best("cpu")
+  p99_best = best("p99")
+  row = "%-8s %8s %7s %7s %7s %8s %6s  %-15s %-15s %-15s %-15s\n"
+  printf "\n%s: %s; %d connections\n", label, words, connections
+  printf row, "proxy", "req/s", "CPU us", "p50 us", "p99 us", "p99.9 us", "failed", "CPU/nginx", "CPU/relay", \
+    "CPU/" cpu_best, "p99/" p99_best
+  for (i = 1; i <= count; i++) {
+    name = names[i]
+    printf row, name, sprintf("%.0f", median(name, "rate")), sprintf("%.2f", median(name, "cpu")), \
+      median(name, "p50"), median(name, "p99"), median(name, "p999"), failed[name], ratio(name, "cpu", "nginx"), \
+      ratio(name, "cpu", "relay"), ratio(name, "cpu", cpu_best), ratio(name, "p99", p99_best)
   }
+  figure("CPU/nginx", "cpu", "nginx")
+  figure("CPU/relay", "cpu", "relay")
+  figure("CPU/haproxy", "cpu", "haproxy")
+  figure("CPU/best", "cpu", cpu_best)
+  figure("p99/best", "p99", p99_best)
+  print label, connections, "failed", failed["paifang"] >>figures
 }
