@@ -45,6 +45,9 @@ pub enum HashOn {
 pub struct Balancing {
     /// The strategy.
     pub strategy: Strategy,
+    /// The load that an endpoint may have before hashing goes on to the next, in percent of its
+    /// share of what is under way, 100 or more. `None`: any.
+    pub hash_balance_factor: Option<u16>,
     /// How long a new endpoint takes to come to its full share. `None`: it has it at once.
     pub slow_start: Option<Duration>,
     /// Where less than so many percent of the endpoints are well, it is not believed that the
@@ -54,7 +57,7 @@ pub struct Balancing {
 
 impl Default for Balancing {
     fn default() -> Self {
-        Self { strategy: Strategy::default(), slow_start: None, panic_threshold: 50 }
+        Self { strategy: Strategy::default(), hash_balance_factor: None, slow_start: None, panic_threshold: 50 }
     }
 }
 

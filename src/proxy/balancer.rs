@@ -1,5 +1,6 @@
 //! The pick of a backend and of an endpoint.
 
+mod bound;
 mod key;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use crate::{
         upstream::{Strategy, UpstreamPolicy},
     },
 };
+use bound::Bound;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -68,7 +70,7 @@ pub(crate) fn pick(asked: Asked<'_>, random: &mut fastrand::Rng) -> Result<Permi
     };
     let endpoint = &set.eligible[first];
     let takers = Takers { asked: &asked, heeds_health: true };
-    if takers.takes(endpoint) && asked.is_warm(endpoint, random) {
+    if takers.takes(endpoint) && asked.is_warm(endpoint, random) && takers.are_balanced_by(endpoint, &set.eligible) {
         return Ok(Permit::new(Arc::clone(endpoint)));
     }
     let takers = Takers { heeds_health: !set.panics(asked.policy, asked.now), ..takers };
@@ -168,11 +170,26 @@ impl Takers<'_> {
         None
     }
 
-    /// The endpoint that every replica would take next for this hash.
+    /// The endpoint that every replica would take next for this hash, as far as they have the same
+    /// under way where that matters.
     fn next_slot<'s>(&self, slots: &[u16], eligible: &'s [Arc<Endpoint>]) -> Option<&'s Arc<Endpoint>> {
         let start = slot_of(self.asked.hash, slots);
         let ahead = slots.iter().cycle().skip(start).take(eligible.len() * SLOTS_PER_ENDPOINT);
-        ahead.map(|place| &eligible[usize::from(*place)]).find(|endpoint| self.takes(endpoint))
+        let mut taking = ahead.map(|place| &eligible[usize::from(*place)]).filter(|endpoint| self.takes(endpoint));
+        match Bound::of(self, eligible) {
+            None => taking.next(),
+            Some(bound) => taking.clone().find(|endpoint| bound.admits(endpoint)).or_else(|| taking.next()),
+        }
+    }
+
+    /// Whether the load of an endpoint is within the bound of hashing, where there is one. Without
+    /// load it always is, so that others need not be looked at.
+    fn are_balanced_by(&self, endpoint: &Endpoint, eligible: &[Arc<Endpoint>]) -> bool {
+        let balancing = &self.asked.policy.balancing;
+        balancing.hash_balance_factor.is_none()
+            || !matches!(balancing.strategy, Strategy::Hash(_))
+            || load(endpoint) == 0
+            || Bound::of(self, eligible).is_none_or(|bound| bound.admits(endpoint))
     }
 
     fn takes(&self, endpoint: &Endpoint) -> bool {

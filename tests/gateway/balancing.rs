@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, eventually, with_policy};
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, Wire, eventually, with_policy};
 
 /// A folder with Pods behind the endpoints of `echo`, each with its label.
 fn pods(backends: &[Backend], weights: &[&str]) -> Folder {
@@ -37,6 +37,36 @@ async fn shares(gateway: &Gateway, requests: usize) -> BTreeMap<String, usize> {
         *shares.entry(reply.field("x-backend").unwrap_or_default().to_owned()).or_default() += 1;
     }
     shares
+}
+
+#[tokio::test]
+async fn a_busy_key_is_spread_once_its_endpoint_has_more_than_its_share() {
+    let silent = || Script::start(|mut wire: Wire, _| async move { drop(wire.rest().await) });
+    let backends = [silent().await, silent().await, silent().await];
+    let addresses = backends.each_ref().map(Script::address);
+    let spec = |more: &str| with_policy(&format!("balancing: {{strategy: Hash, {more}}}"));
+    for (more, wanted) in [("panicThreshold: 0", [0, 0, 12]), ("hashBalanceFactor: 100", [4, 4, 4])] {
+        let before = backends.each_ref().map(Script::connections);
+        let gateway = Gateway::over(&addresses, &spec(more)).await;
+        let mut held = Vec::new();
+        for number in 1..=12 {
+            let mut wire = gateway.open().await;
+            wire.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+            held.push(wire);
+            eventually(DEADLINE, "the request is under way", || async {
+                let count = gateway.metric("paifang_upstream_requests_in_flight").await;
+                if count.total_cmp(&f64::from(number)).is_eq() { Ok(()) } else { Err(count) }
+            })
+            .await;
+        }
+        eventually(DEADLINE, &format!("the requests of one client are shared as {wanted:?}"), || {
+            let mut counts: Vec<_> =
+                backends.iter().zip(before).map(|(one, before)| one.connections() - before).collect();
+            counts.sort_unstable();
+            std::future::ready(if counts == wanted { Ok(()) } else { Err(format!("{counts:?}")) })
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -132,6 +132,12 @@ fn traffic_cases() -> Vec<Case> {
             "balancing.hashOn needs balancing.strategy Hash",
         ),
         (
+            "spec.balancing.hashBalanceFactor",
+            json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashBalanceFactor": 100}}),
+            json!({"policyFor": policy(), "balancing": {"strategy": "LessLoad", "hashBalanceFactor": 100}}),
+            "balancing.hashBalanceFactor needs balancing.strategy Hash",
+        ),
+        (
             "spec.balancing.hashOn.name",
             json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie", "name": "a"}}}),
             json!({"policyFor": policy(), "balancing": {"strategy": "Hash", "hashOn": {"type": "Cookie"}}}),

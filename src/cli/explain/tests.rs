@@ -81,7 +81,7 @@ kind: GatewayRoute
 metadata: {name: policy}
 spec:
   policyFor: {service: web, port: http}
-  balancing: {strategy: Hash, hashOn: {type: Cookie, name: sid}}
+  balancing: {strategy: Hash, hashOn: {type: Cookie, name: sid}, hashBalanceFactor: 150}
   limiter:
     endpoint: {rate: 100, peak: 200}
   breaker: {openTimeout: 30s, failOn: [ServerError]}
@@ -117,7 +117,7 @@ fn what_a_request_meets_is_told_with_the_object_that_set_it() {
         format!("  limiter.requests[0]: rate 10 per Minute, burst 10, for each ClientAddress, scope Replica ({shop}:28)"),
         format!("  limiter.requests[1]: all, rate 500 per Second, burst 50, for the route, scope Cluster ({shop}:29)"),
         "    transport: HTTP/1.1 (default)".to_owned(),
-        format!("    balancing: Hash on Cookie sid, panicThreshold 50 ({policy}:16)"),
+        format!("    balancing: Hash on Cookie sid, hashBalanceFactor 150, panicThreshold 50 ({policy}:16)"),
         format!("    limiter.endpoint: rate 100, peak 200 ({policy}:18)"),
         format!("    breaker: maxFailures 5, openTimeout 30s, halfOpenMaxRequests 1, interval 60s, failOn ConnectFailure ServerError ({policy}:19)"),
         format!("    breaker: maxFailures 1, openTimeout 60s, halfOpenMaxRequests 1, interval 60s, failOn ConnectFailure ({shop}:31)"),

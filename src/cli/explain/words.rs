@@ -30,8 +30,10 @@ pub(super) fn balancing(balancing: &Balancing) -> String {
         Strategy::Hash(on) => format!("Hash on {}", hash_on(on)),
         other => format!("{other:?}"),
     };
+    let bound = balancing.hash_balance_factor.map(|percent| format!(", hashBalanceFactor {percent}"));
     let slow_start = balancing.slow_start.map(|window| format!(", slowStart {}", time(window)));
-    format!("{strategy}{}, panicThreshold {}", slow_start.unwrap_or_default(), balancing.panic_threshold)
+    let more = bound.into_iter().chain(slow_start).collect::<String>();
+    format!("{strategy}{more}, panicThreshold {}", balancing.panic_threshold)
 }
 
 fn hash_on(on: &HashOn) -> String {

@@ -168,6 +168,7 @@ fn balancing(asked: &resource::Balancing) -> Balancing {
     let panic_threshold = asked.panic_threshold.and_then(|percent| u8::try_from(percent).ok());
     Balancing {
         strategy: strategy(asked),
+        hash_balance_factor: asked.hash_balance_factor.and_then(|percent| u16::try_from(percent.max(100)).ok()),
         slow_start: asked.slow_start.and_then(|time| time_limit(time).0),
         panic_threshold: panic_threshold.unwrap_or(Balancing::default().panic_threshold),
     }

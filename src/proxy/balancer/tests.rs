@@ -186,6 +186,67 @@ fn a_hash_without_its_endpoint_agrees_on_another() {
     assert_eq!(number(&there.pick(key).unwrap()), second);
 }
 
+impl World {
+    /// Holds so many requests of a key: how many each endpoint has.
+    fn hold(&mut self, key: u64, requests: usize) -> (Vec<Permit>, Vec<usize>) {
+        let held: Vec<_> = (0..requests).map(|_| self.pick(key).unwrap()).collect();
+        let loads = self.cell.load().eligible.iter().map(|endpoint| load(endpoint)).collect();
+        (held, loads)
+    }
+}
+
+#[test]
+fn without_a_bound_all_requests_of_a_key_have_one_endpoint() {
+    let mut world = World::new(hash(), &[1; 5]);
+    let (_held, mut loads) = world.hold(hash_key(b"hot"), 100);
+    loads.sort_unstable();
+    assert_eq!(loads, [0, 0, 0, 0, 100]);
+}
+
+#[test]
+fn with_a_bound_a_busy_key_is_spread_in_an_agreed_order_and_others_keep_their_endpoint() {
+    let bounded = || {
+        let mut world = World::new(hash(), &[1; 5]);
+        world.policy.balancing.hash_balance_factor = Some(150);
+        world
+    };
+    let (mut here, mut there, hot) = (bounded(), bounded(), hash_key(b"hot"));
+    let keys: Vec<u64> = (0..200_u8).map(|client| hash_key(&[192, 0, 2, client])).collect();
+    let homes: Vec<u8> = keys.iter().map(|key| number(&here.pick(*key).unwrap())).collect();
+    let home = number(&here.pick(hot).unwrap());
+    let ((held, loads), (_, other_loads)) = (here.hold(hot, 100), there.hold(hot, 100));
+    assert_eq!(loads, other_loads, "replicas with the same load agree");
+    assert_eq!(number(&held[0]), home, "it begins at home");
+    assert!(loads.iter().all(|load| *load <= 30), "half more than 20 are too many: {loads:?}");
+    assert_eq!(loads[usize::from(home) - 1], 30, "{loads:?}");
+    for (key, home) in keys.iter().zip(homes) {
+        if loads[usize::from(home) - 1] < 30 {
+            assert_eq!(number(&here.pick(*key).unwrap()), home, "{loads:?}");
+        }
+    }
+    drop(held);
+    assert_eq!(number(&here.pick(hot).unwrap()), home, "and it comes home");
+}
+
+#[test]
+fn a_bound_goes_by_weight_and_by_those_that_take_requests() {
+    let mut world = World::new(hash(), &[1, 3]);
+    world.policy.balancing.hash_balance_factor = Some(100);
+    assert_eq!(world.hold(hash_key(b"hot"), 40).1, [10, 30]);
+    let mut world = World::new(hash(), &[1; 3]);
+    world.policy.balancing.hash_balance_factor = Some(100);
+    world.eject(&[2]);
+    assert_eq!(world.hold(hash_key(b"hot"), 40).1, [20, 0, 20]);
+}
+
+#[test]
+fn a_bound_over_many_endpoints_looks_at_a_part_of_them() {
+    let mut world = World::new(hash(), &[1; 200]);
+    world.policy.balancing.hash_balance_factor = Some(200);
+    let (_held, loads) = world.hold(hash_key(b"hot"), 1_000);
+    assert!(loads.iter().all(|load| *load <= 20), "{loads:?}");
+}
+
 #[test]
 fn the_share_of_an_open_breaker_is_spread_over_all_others() {
     for strategy in [Strategy::RoundRobin, Strategy::Random, Strategy::WeightedRandom, Strategy::WeightedRoundRobin] {

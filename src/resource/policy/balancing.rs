@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.hashOn) || (has(self.strategy) && self.strategy == 'Hash')").message("balancing.hashOn needs balancing.strategy Hash").field_path(".hashOn")
+    validation = Rule::new("!has(self.hashOn) || (has(self.strategy) && self.strategy == 'Hash')").message("balancing.hashOn needs balancing.strategy Hash").field_path(".hashOn"),
+    validation = Rule::new("!has(self.hashBalanceFactor) || (has(self.strategy) && self.strategy == 'Hash')").message("balancing.hashBalanceFactor needs balancing.strategy Hash").field_path(".hashBalanceFactor")
 )]
 pub struct Balancing {
     /// The strategy. Default: RoundRobin.
@@ -18,6 +19,13 @@ pub struct Balancing {
     /// What Hash looks at. Default: the address of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash_on: Option<HashOn>,
+    /// The requests under way that an endpoint may have before Hash goes on to the next one, in
+    /// percent of its share of all: with `125` a quarter more. So one busy key is spread over
+    /// several endpoints. Each replica goes by what it has under way itself, so that they may
+    /// disagree about a busy key. 100 to 1000. Default: no bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 100, max = 1000))]
+    pub hash_balance_factor: Option<i32>,
     /// How long a new endpoint takes to come to its full share, as in `30s`; its share grows
     /// evenly from a tenth. Not with Hash. `0s` turns it off. Default: off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
