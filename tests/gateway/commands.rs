@@ -53,6 +53,22 @@ fn a_closed_pipe_ends_a_command_quietly() {
 }
 
 #[test]
+fn a_broken_url_of_the_store_is_told_without_its_password() {
+    let folder = folder();
+    let serve = ["standalone", folder.path().to_str().unwrap(), "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+    for url in ["redis://gateway:hush@redis:port", "http://gateway:hush@redis"] {
+        let mut by_flag = paifang(&[&serve[..], &["--redis", url]].concat());
+        let mut by_variable = paifang(&serve);
+        by_variable.env("PAIFANG_REDIS", url);
+        for command in [&mut by_flag, &mut by_variable] {
+            let (code, said) = run(command);
+            assert!(code.is_some_and(|code| code != 0) && said.contains("write redis://HOST:PORT"), "{code:?} {said}");
+            assert!(!said.contains("hush"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_is_told_without_a_panic() {
     let folder = folder();
     for (args, _) in commands(folder.path().to_str().unwrap()) {

@@ -3,7 +3,7 @@
 use crate::settings::{SharedStore, StoreState};
 use clap::Args;
 use redis::{Client, ConnectionInfo, IntoConnectionInfo as _};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
 
 /// The variable with the password of the store. It is no flag: flags can be read by others.
 pub const PASSWORD: &str = "PAIFANG_REDIS_PASSWORD";
@@ -13,7 +13,7 @@ pub const PASSWORD: &str = "PAIFANG_REDIS_PASSWORD";
 pub struct StoreArgs {
     /// The Redis or Valkey in which replicas count limits of scope Cluster together, as
     /// redis://HOST:PORT, or rediss:// for TLS. Its password may stand in `PAIFANG_REDIS_PASSWORD`.
-    #[arg(long, env = "PAIFANG_REDIS", value_name = "URL", hide_env_values = true, value_parser = url)]
+    #[arg(long, env = "PAIFANG_REDIS", value_name = "URL", hide_env_values = true, value_parser = read)]
     pub redis: Option<StoreUrl>,
     /// How long a request waits for it; then it passes uncounted.
     #[arg(long, env = "PAIFANG_REDIS_TIMEOUT", value_name = "DURATION", default_value = "50ms", value_parser = timeout)]
@@ -21,8 +21,11 @@ pub struct StoreArgs {
 }
 
 /// Where the store is, and who asks it.
+///
+/// What is wrong with it is told later, by [`StoreArgs::store`]: the parser of flags would show the
+/// text, and with it a password.
 #[derive(Clone)]
-pub struct StoreUrl(ConnectionInfo);
+pub struct StoreUrl(Result<ConnectionInfo, String>);
 
 impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,9 +38,11 @@ impl StoreArgs {
     /// The store, if there is one. A password in the URL wins over the other.
     ///
     /// # Errors
-    /// When the URL asks for what this build does not have.
+    /// When the URL is none, or asks for what this build does not have.
     pub fn store(&self, password: Option<String>) -> Result<Option<SharedStore>, String> {
-        let Some(StoreUrl(info)) = self.redis.clone() else { return Ok(None) };
+        let Some(StoreUrl(read)) = self.redis.clone() else { return Ok(None) };
+        let info =
+            read.map_err(|error| format!("--redis: {error}; what is given is not shown, as it may hold a password"))?;
         let settings = info.redis_settings().clone();
         let settings = match password {
             Some(password) if settings.password().is_none() => settings.set_password(password),
@@ -48,13 +53,17 @@ impl StoreArgs {
     }
 }
 
+fn read(text: &str) -> Result<StoreUrl, Infallible> {
+    Ok(StoreUrl(url(text)))
+}
+
 /// The text is not shown: it may hold a password.
-fn url(text: &str) -> Result<StoreUrl, String> {
+fn url(text: &str) -> Result<ConnectionInfo, String> {
     const FORM: &str = "write redis://HOST:PORT, or rediss://HOST:PORT for TLS";
     if !text.starts_with("redis://") && !text.starts_with("rediss://") {
         return Err(FORM.to_owned());
     }
-    text.into_connection_info().map(StoreUrl).map_err(|error| format!("{error}: {FORM}"))
+    text.into_connection_info().map_err(|error| format!("{error}: {FORM}"))
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
@@ -96,9 +105,10 @@ mod tests {
 
     #[test]
     fn what_is_no_store_is_refused_with_the_form() {
-        for url in ["redis", "http://127.0.0.1:6379", "redis://", "redis://h:port"] {
-            let refused = parsed(&["--redis", url]).map(|_| ()).unwrap_err();
+        for url in ["redis", "http://u:hush@h:6379", "redis://", "redis://u:hush@h:port", "redis://u:hush@h/hush"] {
+            let refused = parsed(&["--redis", url]).unwrap().store(None).unwrap_err();
             assert!(refused.contains("write redis://HOST:PORT"), "{url}: {refused}");
+            assert!(!refused.contains("hush"), "{url}: {refused}");
         }
         let refused = parsed(&["--redis-timeout", "2s"]).map(|_| ()).unwrap_err();
         assert!(refused.contains("write a time from 1ms to 1s"), "{refused}");
