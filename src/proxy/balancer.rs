@@ -86,13 +86,9 @@ impl Asked<'_> {
         let count = set.eligible.len();
         match (&self.policy.balancing.strategy, &set.picker) {
             (Strategy::WeightedRoundRobin, Picker::Cycle(cycle)) => cycle[turn % cycle.len()].into(),
-            (Strategy::WeightedRandom, Picker::Sums(sums)) => {
-                let at = random.u64(..sums[count - 1]);
-                sums.partition_point(|sum| *sum <= at)
-            }
             (Strategy::Hash(_), Picker::Slots(slots)) => slots[slot_of(self.hash, slots)].into(),
             (Strategy::LessLoad, _) => less_loaded(&set.eligible, turn, random),
-            (Strategy::Random | Strategy::WeightedRandom, _) => random.usize(..count),
+            (Strategy::Random | Strategy::WeightedRandom, _) => any(set, random),
             // A set that was made for another strategy serves for a moment after a change.
             (Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Hash(_), _) => turn % count,
         }
@@ -145,7 +141,7 @@ impl Takers<'_> {
         let all = || eligible.iter().filter(|endpoint| self.takes(endpoint));
         let found = match self.asked.policy.balancing.strategy {
             Strategy::LessLoad => all().min_by_key(|endpoint| load(endpoint)),
-            _ => self.drawn(eligible, random).or_else(|| Some(&eligible[first]).filter(|first| self.takes(first))),
+            _ => self.drawn(set, random).or_else(|| Some(&eligible[first]).filter(|first| self.takes(first))),
         };
         found.or_else(|| all().next()).ok_or_else(|| self.why_nobody(eligible))
     }
@@ -158,11 +154,11 @@ impl Takers<'_> {
         if untried.any(|endpoint| self.asked.is_admitted(endpoint)) { Nobody::Well } else { Nobody::Closed }
     }
 
-    /// One that takes the request, each as likely, so that the share of one that is out is spread
-    /// over all others.
-    fn drawn<'s>(&self, eligible: &'s [Arc<Endpoint>], random: &mut fastrand::Rng) -> Option<&'s Arc<Endpoint>> {
+    /// One that takes the request, so that the share of one that is out is spread over all others,
+    /// by weight where the strategy goes by weight.
+    fn drawn<'s>(&self, set: &'s EndpointSet, random: &mut fastrand::Rng) -> Option<&'s Arc<Endpoint>> {
         for _ in 0..DRAWS {
-            let endpoint = &eligible[random.usize(..eligible.len())];
+            let endpoint = &set.eligible[any(set, random)];
             if self.takes(endpoint) && self.asked.is_warm(endpoint, random) {
                 return Some(endpoint);
             }
@@ -195,6 +191,18 @@ impl Takers<'_> {
     fn takes(&self, endpoint: &Endpoint) -> bool {
         let asked = self.asked;
         asked.is_admitted(endpoint) && (!self.heeds_health || asked.is_well(endpoint)) && asked.is_untried(endpoint)
+    }
+}
+
+/// Any of them: as likely as its weight says, where the set was made for a strategy by weight.
+fn any(set: &EndpointSet, random: &mut fastrand::Rng) -> usize {
+    match &set.picker {
+        Picker::Cycle(cycle) => cycle[random.usize(..cycle.len())].into(),
+        Picker::Sums(sums) => {
+            let at = random.u64(..sums.last().copied().unwrap_or(1));
+            sums.partition_point(|sum| *sum <= at)
+        }
+        Picker::Even | Picker::Slots(_) => random.usize(..set.eligible.len()),
     }
 }
 

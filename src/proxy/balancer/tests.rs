@@ -268,6 +268,17 @@ fn the_share_of_the_ejected_is_spread_over_all_others() {
 }
 
 #[test]
+fn the_share_of_one_that_is_out_is_spread_by_weight_where_the_strategy_goes_by_weight() {
+    for strategy in [Strategy::WeightedRoundRobin, Strategy::WeightedRandom] {
+        let mut world = World::new(strategy, &[10, 30, 60, 0]);
+        world.eject(&[3]);
+        let shares = world.shares(20_000);
+        assert_eq!((shares[2], shares[3]), (0, 0), "{shares:?}");
+        assert_about(&shares[..2], &[5_000, 15_000]);
+    }
+}
+
+#[test]
 fn less_load_passes_by_the_ejected() {
     for count in [3, 10] {
         let mut world = World::new(Strategy::LessLoad, &vec![1; count]);
