@@ -4,19 +4,26 @@ use crate::{
     live::endpoint::Endpoint,
     model::{
         health::{CheckRequest, HealthCheck},
-        transport::Protocol,
+        transport::{Protocol, Transport},
     },
+    proxy::upstream::tls::configure,
 };
 use bytes::Bytes;
 use http::{
     Request, Response, StatusCode, Uri,
     header::{CONNECTION, HOST, USER_AGENT},
+    uri::Scheme,
 };
 use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
-use tokio::net::TcpStream;
+use rustls::{ClientConfig, client::Resumption, pki_types::ServerName};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 
 /// Tells endpoints who asks.
 const AGENT: &str = concat!("paifang-health/", env!("CARGO_PKG_VERSION"));
@@ -27,6 +34,12 @@ pub(super) enum Fault {
     /// Nobody took the connection.
     #[error("no connection: {0}")]
     Connect(io::Error),
+    /// There is no handshake, or it proves too little.
+    #[error("TLS: {0}")]
+    Tls(io::Error),
+    /// Nobody could be believed.
+    #[error("TLS cannot be spoken: {0}")]
+    NoTls(rustls::Error),
     /// The answer is not one.
     #[error("no answer: {0}")]
     Answer(hyper::Error),
@@ -41,33 +54,85 @@ pub(super) enum Fault {
     Time(Duration),
 }
 
-/// Checks an endpoint within the time for it; by its connection alone where nothing can be spoken.
-pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, protocol: Option<Protocol>) -> Result<(), Fault> {
+/// What a check speaks: what requests do, believing and showing the same certificates.
+#[derive(Clone, Debug)]
+pub(super) struct Speech {
+    protocol: Protocol,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Speech {
+    /// What the checks of a transport speak. Those of another port than requests go to speak plain
+    /// HTTP/1.1 where requests go over TLS.
+    pub(super) fn of(transport: &Transport, check: &HealthCheck) -> Result<Self, rustls::Error> {
+        let Transport { protocol, tls } = transport;
+        match tls {
+            None => Ok(Self { protocol: *protocol, tls: None }),
+            Some(_) if check.port.is_some() => Ok(Self { protocol: Protocol::Http1, tls: None }),
+            Some(tls) => {
+                let mut config = configure(tls, *protocol)?;
+                // Each check sees the whole handshake, and keeps nothing.
+                config.resumption = Resumption::disabled();
+                let name =
+                    tls.server_names.first().ok_or_else(|| rustls::Error::General("no server name".to_owned()))?;
+                Ok(Self { protocol: *protocol, tls: Some((Arc::new(config), name.clone())) })
+            }
+        }
+    }
+}
+
+/// Checks an endpoint within the time for it. Without a request it is enough to be connected to.
+pub(super) async fn probe(endpoint: &Endpoint, check: &HealthCheck, speech: &Speech) -> Result<(), Fault> {
     let serving = endpoint.address();
     let address = SocketAddr::new(serving.ip(), check.port.unwrap_or(serving.port()));
     let asked = async {
         let stream = TcpStream::connect(address).await.map_err(Fault::Connect)?;
-        match (&check.request, protocol) {
-            (None, _) | (_, None) => Ok(()),
-            (Some(request), Some(Protocol::Http1)) => ask(stream, address, request).await,
-            (Some(request), Some(Protocol::Http2)) => ask_http2(stream, address, request).await,
-        }
+        let Some((config, name)) = &speech.tls else {
+            return exchange(stream, Scheme::HTTP, speech.protocol, address, check).await;
+        };
+        let stream = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream).await.map_err(Fault::Tls)?;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let protocol = if is_http2 { Protocol::Http2 } else { Protocol::Http1 };
+        exchange(stream, Scheme::HTTPS, protocol, address, check).await
     };
     tokio::time::timeout(check.timeout, asked).await.unwrap_or(Err(Fault::Time(check.timeout)))
 }
 
-async fn ask(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault> {
+async fn exchange<S>(
+    stream: S,
+    scheme: Scheme,
+    protocol: Protocol,
+    address: SocketAddr,
+    check: &HealthCheck,
+) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    match (&check.request, protocol) {
+        (None, _) => Ok(()),
+        (Some(request), Protocol::Http1) => ask(stream, address, request).await,
+        (Some(request), Protocol::Http2) => ask_http2(stream, scheme, address, request).await,
+    }
+}
+
+async fn ask<S>(stream: S, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let request = request(address, check).map_err(Fault::Request)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Fault::Answer)?;
     judge(over(connection, sender.send_request(request)).await?, check)
 }
 
-async fn ask_http2(stream: TcpStream, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault> {
+async fn ask_http2<S>(stream: S, scheme: Scheme, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let (mut request, host) = (request(address, check).map_err(Fault::Request)?, host(address, check));
     // The host is in the target, and nothing speaks of the connection (RFC 9113 section 8.2.2).
     request.headers_mut().remove(CONNECTION);
     request.headers_mut().remove(HOST);
-    let target = Uri::builder().scheme("http").authority(host).path_and_query(&*check.path);
+    let target = Uri::builder().scheme(scheme).authority(host).path_and_query(&*check.path);
     *request.uri_mut() = target.build().map_err(Fault::Request)?;
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(Fault::Answer)?;

@@ -2,18 +2,14 @@
 //! for checks. Endpoints and policies are followed as they change.
 
 use super::{
-    probe::{Fault, probe},
+    probe::{Fault, Speech, probe},
     record::Record,
 };
 use crate::{
     control::publish::Published,
     live::{endpoint::Endpoint, log_lines::LogLines, moment::Moment},
     metrics::{ControlMetrics, Reading},
-    model::{
-        health::HealthCheck,
-        target::ServicePort,
-        transport::{Protocol, Transport},
-    },
+    model::{health::HealthCheck, target::ServicePort, transport::Transport},
 };
 use std::{
     collections::HashMap,
@@ -46,6 +42,7 @@ struct Running {
     /// Keeps the key from being given to another endpoint.
     endpoint: Arc<Endpoint>,
     check: Arc<HealthCheck>,
+    transport: Transport,
     task: AbortHandle,
 }
 
@@ -70,7 +67,7 @@ struct Target {
     port: ServicePort,
     endpoint: Arc<Endpoint>,
     check: Arc<HealthCheck>,
-    protocol: Option<Protocol>,
+    transport: Transport,
 }
 
 impl Supervisor {
@@ -130,7 +127,8 @@ impl Supervisor {
         let mut wanted = published.map(targets).unwrap_or_default();
         self.running.retain(|key, running| {
             let target = wanted.get(key);
-            let stays = target.is_some_and(|target| target.check == running.check) && !running.task.is_finished();
+            let is_same = |target: &Target| target.check == running.check && target.transport == running.transport;
+            let stays = target.is_some_and(is_same) && !running.task.is_finished();
             if !stays {
                 running.task.abort();
             }
@@ -142,8 +140,9 @@ impl Supervisor {
         wanted.retain(|key, _| !self.running.contains_key(key));
         for (key, target) in wanted {
             let (endpoint, check) = (Arc::clone(&target.endpoint), Arc::clone(&target.check));
+            let transport = target.transport.clone();
             let task = self.tasks.spawn(target.watch(Arc::clone(&self.shared)));
-            self.running.insert(key, Running { endpoint, check, task });
+            self.running.insert(key, Running { endpoint, check, transport, task });
         }
     }
 }
@@ -158,31 +157,23 @@ fn targets(published: &Published) -> HashMap<usize, Target> {
     for (upstream, cell, check) in checked {
         for endpoint in &cell.load().eligible {
             let Some(transport) = &upstream.transport else { continue };
-            let (port, check, protocol) = (upstream.port.clone(), Arc::clone(check), in_plain_text(transport, check));
-            targets.insert(endpoint.key(), Target { port, endpoint: Arc::clone(endpoint), check, protocol });
+            let (port, endpoint) = (upstream.port.clone(), Arc::clone(endpoint));
+            let target = Target { port, endpoint, check: Arc::clone(check), transport: transport.clone() };
+            targets.insert(target.endpoint.key(), target);
         }
     }
     targets
-}
-
-/// What a check may speak. It speaks no TLS: where requests do, a check of the same port is one of
-/// the connection alone.
-fn in_plain_text(transport: &Transport, check: &HealthCheck) -> Option<Protocol> {
-    match (&transport.tls, check.port) {
-        (None, _) => Some(transport.protocol),
-        (Some(_), Some(_)) => Some(Protocol::Http1),
-        (Some(_), None) => None,
-    }
 }
 
 impl Target {
     /// Checks for ever.
     async fn watch(self, shared: Arc<Shared>) {
         let mut record = Record::new(self.endpoint.is_unhealthy());
+        let speech = Speech::of(&self.transport, &self.check);
         // Spread over the interval, so that a start is no burst.
         tokio::time::sleep(self.check.interval.mul_f64(fastrand::f64())).await;
         loop {
-            let result = shared.check(&self).await;
+            let result = shared.check(&self, speech.as_ref()).await;
             if let Some(unhealthy) = record.note(result.is_ok(), &self.check) {
                 self.change(unhealthy, result, &shared);
             }
@@ -217,7 +208,7 @@ impl Target {
 }
 
 impl Shared {
-    async fn check(&self, target: &Target) -> Result<(), Fault> {
+    async fn check(&self, target: &Target, speech: Result<&Speech, &rustls::Error>) -> Result<(), Fault> {
         let _place = match self.places.try_acquire() {
             Ok(place) => Some(place),
             Err(_) => {
@@ -225,7 +216,10 @@ impl Shared {
                 self.places.acquire().await.ok()
             }
         };
-        let result = probe(&target.endpoint, &target.check, target.protocol).await;
+        let result = match speech {
+            Ok(speech) => probe(&target.endpoint, &target.check, speech).await,
+            Err(error) => Err(Fault::NoTls(error.clone())),
+        };
         let count = if result.is_ok() { &self.passed } else { &self.failed };
         count.fetch_add(1, Ordering::Relaxed);
         result

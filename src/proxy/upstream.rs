@@ -9,7 +9,7 @@ mod head;
 mod http2;
 pub(crate) mod pool;
 mod reach;
-mod tls;
+pub(crate) mod tls;
 
 /// How the endpoints of an upstream are reached.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-use crate::harness::{Authority, Folder, Gateway, Peer, Script, Wire, request};
+use crate::harness::{Authority, DEADLINE, Folder, Gateway, Peer, Script, Wire, eventually, request};
 
 /// Names of a Service's endpoints.
 const NAME: &str = "echo.default.svc";
@@ -111,6 +111,52 @@ async fn endpoints_that_ask_are_shown_the_certificate_of_the_gateway() {
     assert_eq!(gateway.get("/").await.status, 502);
     gateway.folder.route("web", &spec("{scheme: Https, tls: {caSecret: {name: ca}, clientCertificate: {name: own}}}"));
     gateway.until("a.example", "/", |reply| reply.status == 200).await;
+}
+
+#[tokio::test]
+async fn health_checks_believe_and_show_what_requests_do() {
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    let peer = |name: &'static str, alpn| Peer::secure_echo(server(&servers, &[name], Some(&clients), alpn));
+    for (path, protocol, alpn, version) in [
+        ("path: /healthz", "h2", &["h2"][..], Some(Version::HTTP_2)),
+        ("path: /healthz", "https", &[], Some(Version::HTTP_11)),
+        ("timeout: 1s", "https", &[], None),
+    ] {
+        let (good, bad) = (peer(NAME, alpn).await, peer("b.example", alpn).await);
+        let folder = Folder::new();
+        folder.service_speaking("echo", protocol, &[good.address(), bad.address()]);
+        folder.authorities("ca", servers.certificate()).secret("own", &clients.issue(&["gateway.example"]));
+        let checked = |proxy: &str| {
+            let check = format!("healthCheck: {{{path}, interval: 100ms, unhealthyThreshold: 2}}");
+            format!("{{proxy: {{tls: {proxy}}}, {check}, rules: [{{backends: [{{service: echo}}]}}]}}")
+        };
+        folder.route("web", &checked("{caSecret: {name: ca}, clientCertificate: {name: own}}"));
+        let gateway = Gateway::start_with(folder, &["--threads", "1"]).await;
+        let out = format!(
+            "paifang_endpoint_out{{cause=\"unhealthy\",endpoint=\"{}\",namespace=\"default\",port=\"80\",service=\"echo\"}}",
+            bad.address()
+        );
+        are_unhealthy(&gateway, 1.0).await;
+        assert!(gateway.metric(&out).await > 0.0, "{path} {protocol}");
+        let told = gateway.log().lines().find(|line| line.contains("endpoint unhealthy")).map(str::to_owned);
+        assert!(
+            told.as_ref().is_some_and(|line| line.contains("\"reason\":\"TLS: invalid peer certificate")),
+            "{told:?}"
+        );
+        let asked = good.calls().into_iter().find(|call| call.target.path() == "/healthz");
+        assert_eq!(asked.map(|call| call.version), version, "{path} {protocol}");
+        // A transport that changes is followed: now any certificate will do.
+        gateway.folder.route("web", &checked("{insecureSkipVerify: true, clientCertificate: {name: own}}"));
+        are_unhealthy(&gateway, 0.0).await;
+    }
+}
+
+async fn are_unhealthy(gateway: &Gateway, count: f64) {
+    eventually(DEADLINE, "the checks have found it", || async {
+        let found = gateway.metric("paifang_endpoints{state=\"unhealthy\"}").await;
+        if found.total_cmp(&count).is_eq() { Ok(()) } else { Err(found) }
+    })
+    .await;
 }
 
 #[tokio::test]

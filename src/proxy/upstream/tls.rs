@@ -22,7 +22,7 @@ const LIFETIME_TICKS: u64 = 36_000;
 
 /// What one core made for its transports.
 #[derive(Debug, Default)]
-pub(super) struct Configurations(RefCell<HashMap<u64, Kept>>);
+pub(crate) struct Configurations(RefCell<HashMap<u64, Kept>>);
 
 #[derive(Debug)]
 struct Kept {
@@ -48,7 +48,8 @@ impl Configurations {
     }
 }
 
-fn configure(tls: &EndpointTls, protocol: Protocol) -> Result<ClientConfig, Error> {
+/// The configuration of connections to endpoints. Fails where nobody could be believed.
+pub(crate) fn configure(tls: &EndpointTls, protocol: Protocol) -> Result<ClientConfig, Error> {
     let provider = Arc::new(default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
