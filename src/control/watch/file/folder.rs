@@ -12,12 +12,10 @@ use crate::{
     model::diagnostic::{ObjectRef, Severity},
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
-use serde_json::Value;
 use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 
@@ -49,7 +47,7 @@ struct File {
 /// What was reported of an object.
 #[derive(Debug)]
 struct Known {
-    value: Arc<Value>,
+    content: u64,
     generation: i64,
     created: i64,
 }
@@ -115,6 +113,9 @@ impl Folder {
         file.text = text;
         if is_good {
             file.items = items;
+            for item in &mut file.items {
+                item.forget_lines();
+            }
         }
     }
 }
@@ -147,7 +148,7 @@ impl Memory {
                 continue;
             }
             let known = match old.remove(&reference) {
-                Some(known) if known.value == item.value && known.created == created => known,
+                Some(known) if known.content == item.content && known.created == created => known,
                 other => {
                     let known = Known::after(other.as_ref(), item, created);
                     changes.push(Change::Upsert(known.stamp(item.object.clone())));
@@ -165,11 +166,11 @@ impl Known {
     /// The generation counts the versions that differ in content.
     fn after(before: Option<&Self>, item: &Item, created: i64) -> Self {
         let generation = match before {
-            Some(before) if before.value == item.value => before.generation,
+            Some(before) if before.content == item.content => before.generation,
             Some(before) => before.generation + 1,
             None => 1,
         };
-        Self { value: Arc::clone(&item.value), generation, created }
+        Self { content: item.content, generation, created }
     }
 
     /// What the API server would have added to the metadata.

@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
+use twox_hash::XxHash3_64;
 
 /// The largest file that is read, in bytes. An object in a cluster has at most 1.5 MiB.
 const LARGEST: u64 = 16 << 20;
@@ -26,8 +27,9 @@ const LARGEST: u64 = 16 << 20;
 pub struct Item {
     /// The object.
     pub object: Object,
-    /// What stands in the file, with the namespace filled in.
-    pub(super) value: Arc<Value>,
+    /// What stands in the file, with the namespace filled in, as a hash: the text itself would be the
+    /// larger part of a gateway's memory.
+    pub(super) content: u64,
     file: Arc<Path>,
     line: usize,
     lines: Arc<Lines>,
@@ -45,6 +47,12 @@ impl Item {
     #[must_use]
     pub fn line(&self, field: &str) -> usize {
         self.lines.at(&format!("{}{field}", self.prefix)).unwrap_or(self.line)
+    }
+
+    /// Forgets the lines of all fields but the name, of which alone something is said later.
+    pub(super) fn forget_lines(&mut self) {
+        self.line = self.line("metadata.name");
+        self.lines = Arc::default();
     }
 }
 
@@ -138,7 +146,7 @@ impl File {
             Recognised::List => self.add_list(value, &prefix),
             Recognised::Known(kind) => {
                 object::complete(kind, &mut value);
-                self.add_object(kind, value, prefix);
+                self.add_object(kind, &value, prefix);
             }
             Recognised::WrongVersion(wanted) => {
                 let message = format!("`{}` is not read: write {wanted}", names.version);
@@ -163,13 +171,14 @@ impl File {
         }
     }
 
-    fn add_object(&mut self, kind: Kind, value: Value, prefix: String) {
-        let names = Names::of(&value);
-        match object::read(kind, &value) {
+    fn add_object(&mut self, kind: Kind, value: &Value, prefix: String) {
+        let names = Names::of(value);
+        match object::read(kind, value) {
             Ok(object) => {
                 let line = self.lines.at(prefix.trim_end_matches('.')).unwrap_or(self.line);
                 let (file, lines) = (Arc::clone(&self.path), Arc::clone(&self.lines));
-                self.loaded.items.push(Item { object, value: Arc::new(value), file, line, lines, prefix });
+                let content = XxHash3_64::oneshot(value.to_string().as_bytes());
+                self.loaded.items.push(Item { object, content, file, line, lines, prefix });
             }
             Err(violations) => {
                 for violation in violations {
