@@ -16,10 +16,11 @@ pub(super) struct Document {
 }
 
 /// Splits a text at its `---` lines, so that a broken document does not hide its neighbours, and
-/// reads each part. YAML takes such a line for a separator wherever it stands.
-pub(super) fn read(text: &str) -> Vec<Document> {
+/// reads each part, when it is asked for: values take many times the room of their text. YAML takes
+/// such a line for a separator wherever it stands.
+pub(super) fn read(text: &str) -> impl Iterator<Item = Document> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    split(text).into_iter().filter(|(_, part)| has_content(part)).map(|(line, part)| parse(line, part)).collect()
+    split(text).into_iter().filter(|(_, part)| has_content(part)).map(|(line, part)| parse(line, part))
 }
 
 fn split(text: &str) -> Vec<(usize, &str)> {
