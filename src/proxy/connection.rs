@@ -52,9 +52,22 @@ pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Ar
     let Arrival { tls, place: _held, .. } = arrival;
     let traffic = Traffic::default();
     let stream = Counted::new(Socket::new(stream, traffic.clone(), tls.is_none()), traffic.clone());
-    let Some(Secured { config, names }) = tls else {
-        return plain(&core, &place, &Rc::new(peer), stream, &traffic).await;
-    };
+    match tls {
+        None => plain(&core, &place, &Rc::new(peer), stream, &traffic).await,
+        // In memory of its own: what is boxed here does not weigh on every plain connection.
+        Some(secured) => Box::pin(secure(&core, &place, peer, secured, stream, &traffic)).await,
+    }
+}
+
+/// HTTP over TLS: the handshake decides by ALPN what is spoken.
+async fn secure(
+    core: &Rc<Core>,
+    place: &Registration,
+    peer: Peer,
+    Secured { config, names }: Secured,
+    stream: Counted<Socket>,
+    traffic: &Traffic,
+) {
     let accepting = TlsAcceptor::from(config).accept(stream);
     match race(&core.clock, place.alarm(), accepting).await {
         Ok(Ok(stream)) => {
@@ -62,9 +75,9 @@ pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Ar
             let is_http2 = session.alpn_protocol() == Some(b"h2");
             let peer = Rc::new(peer.with_session(names.map(|names| Session::new(session.server_name(), names))));
             if is_http2 {
-                http2(&core, &place, &peer, stream, &traffic).await;
+                Box::pin(http2(core, place, &peer, stream, traffic)).await;
             } else {
-                http1(&core, &place, &peer, stream, &traffic).await;
+                http1(core, place, &peer, stream, traffic).await;
             }
         }
         // rustls has told the client with an alert.
@@ -84,7 +97,7 @@ pub(crate) async fn serve(core: Rc<Core>, mut stream: TcpStream, mut arrival: Ar
 async fn plain(core: &Rc<Core>, place: &Registration, peer: &Rc<Peer>, stream: Counted<Socket>, traffic: &Traffic) {
     if let Some((mut stream, read)) = http1(core, place, peer, stream, traffic).await {
         stream.inner_mut().begin_again(read);
-        http2(core, place, peer, stream, traffic).await;
+        Box::pin(http2(core, place, peer, stream, traffic)).await;
     }
 }
 
