@@ -16,6 +16,7 @@ mod peer;
 #[allow(dead_code, reason = "the cluster tier uses the rest")]
 #[path = "../support/process.rs"]
 mod process;
+mod recording;
 mod redis;
 mod tls;
 mod upstream;
@@ -31,8 +32,9 @@ pub(crate) use frames::{
 };
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;
-pub(crate) use message::Reply;
+pub(crate) use message::{Head, Reply};
 pub(crate) use peer::{Peer, Streamed, frames, piped, whole};
+pub(crate) use recording::{Recorded, Recording, recordings};
 pub(crate) use redis::Redis;
 pub(crate) use tls::{Client as TlsClient, shown};
 pub(crate) use upstream::{nobody, sick, with_policy};

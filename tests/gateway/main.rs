@@ -23,6 +23,7 @@ mod observing;
 mod path_safety;
 mod pooling;
 mod proxied;
+mod recorded;
 mod reload;
 mod retrying;
 mod secure_endpoints;

@@ -114,12 +114,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The next request, with its body.
     pub(crate) async fn request(&mut self) -> (Head, Vec<u8>) {
         let head = self.head().await;
-        let body = if head.is_chunked() {
+        let body = self.body(&head).await;
+        (head, body)
+    }
+
+    /// The body of a request with this head.
+    pub(crate) async fn body(&mut self, head: &Head) -> Vec<u8> {
+        if head.is_chunked() {
             self.chunks().await.expect("the body must be whole").0
         } else {
             self.take(head.length_of_body().unwrap_or(0)).await.expect("the body must be whole")
-        };
-        (head, body)
+        }
     }
 
     /// The head of the next message.
