@@ -20,6 +20,7 @@ mod limiting;
 mod matching;
 mod mirroring;
 mod observing;
+mod path_agreement;
 mod path_safety;
 mod pooling;
 mod proxied;
