@@ -28,7 +28,7 @@ pub(crate) use eventually::eventually;
 pub(crate) use folder::Folder;
 pub(crate) use frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM,
-    SETTINGS, WINDOW_UPDATE, fields_of_get, frame,
+    SETTINGS, WINDOW_UPDATE, field, fields_of_get, frame,
 };
 pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use http2::Http2;

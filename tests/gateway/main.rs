@@ -5,6 +5,7 @@ mod back_pressure;
 mod balancing;
 mod commands;
 mod crowding;
+mod downgrading;
 mod dripping;
 mod errors;
 mod explaining;

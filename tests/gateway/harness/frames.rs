@@ -53,6 +53,11 @@ fn named(name: u8, value: &str) -> Vec<u8> {
     [&[0x40 | name][..], &text(value.as_bytes())].concat()
 }
 
+/// A field that is written out, whatever it holds.
+pub(crate) fn field(name: &[u8], value: &[u8]) -> Vec<u8> {
+    [&[0][..], &text(name), &text(value)].concat()
+}
+
 fn text(text: &[u8]) -> Vec<u8> {
     let length = u8::try_from(text.len()).ok().filter(|length| *length < 0x7f);
     [&[length.expect("the text must be short")], text].concat()
@@ -90,10 +95,15 @@ impl Frames {
 
     /// The next frame that is wanted.
     pub(crate) async fn until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Frame {
+        self.try_until(wanted).await.expect("the frame must come before the end")
+    }
+
+    /// The next frame that is wanted; `None` where the connection ends before it.
+    pub(crate) async fn try_until(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
         loop {
-            let frame = self.next().await.expect("the frame must come before the end");
+            let frame = self.next().await?;
             if wanted(&frame) {
-                return frame;
+                return Some(frame);
             }
         }
     }
