@@ -1,6 +1,8 @@
 //! The admin listener: probes and metrics, nothing else. It has a thread of its own, so that it
 //! answers when the data path is busy.
 
+mod spare;
+
 use crate::{lifecycle::Readiness, metrics::Metrics};
 use bytes::Bytes;
 use http::{
@@ -10,6 +12,7 @@ use http::{
 use http_body_util::Full;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use spare::Spare;
 use std::{convert::Infallible, net::TcpListener, sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 
@@ -35,18 +38,24 @@ impl Admin {
     /// # Errors
     /// When the socket cannot be used.
     pub async fn serve(self, socket: TcpListener) -> std::io::Result<()> {
-        let listener = tokio::net::TcpListener::from_std(socket)?;
+        let listener = Arc::new(tokio::net::TcpListener::from_std(socket)?);
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let spare = Spare::default();
+        spare.fill(&listener);
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let admin = self.clone();
+                    let (admin, spare, listener) = (self.clone(), spare.clone(), Arc::clone(&listener));
                     tokio::spawn(async move {
                         admin.connection(stream).await;
+                        // Before anybody else takes the descriptor that is free now.
+                        spare.fill(&listener);
                         drop(place);
                     });
                 }
+                // The connection still waits, and now there is a descriptor for it.
+                Err(_) if spare.give_up() => {}
                 Err(error) => {
                     tracing::warn!(%error, "the admin listener cannot accept for a moment");
                     tokio::time::sleep(Duration::from_millis(100)).await;

@@ -6,9 +6,11 @@ use std::sync::{
 };
 
 use http_body_util::Full;
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 
-use crate::harness::{Authority, Backend, DEADLINE, Folder, Gateway, Http2, Script, TlsClient, Wire, eventually, get};
+use crate::harness::{
+    Authority, Backend, DEADLINE, Folder, Frames, Gateway, HEADERS, Http2, Script, TlsClient, Wire, eventually, get,
+};
 
 const ANY: &str = "{rules: [{backends: [{service: echo}]}]}";
 
@@ -101,4 +103,65 @@ async fn a_request_that_finds_no_descriptor_says_so() {
     assert_eq!(first, 503, "{} connections are open", held.load(Ordering::Relaxed));
     let line = gateway.logged("/full").await;
     assert_eq!(line["reason"], "no_descriptors", "{line}");
+}
+
+#[tokio::test]
+async fn probes_are_answered_when_no_descriptor_is_left() {
+    let (go_on, waits) = watch::channel(false);
+    let backend = Script::start(move |mut wire: Wire, _| {
+        let mut waits = waits.clone();
+        async move {
+            wire.request().await;
+            let _ = waits.wait_for(|go_on| *go_on).await;
+            wire.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start_with_files(Folder::with(backend.address(), ANY), &[], 100).await;
+    // One connection, and an endpoint's for each of its streams.
+    let mut client = Frames::over(gateway.open().await.into_parts().0, true).await;
+    for number in 0..100 {
+        client.ask(2 * number + 1, "/").await;
+    }
+    client.until(|frame| frame.kind == HEADERS).await;
+    let mut waiting = gateway.open().await;
+    waiting.send(get("a.example", "/")).await;
+    for _ in 0..3 {
+        gateway.protected("descriptors").await;
+        assert_eq!(gateway.admin("/livez").await.status, 200);
+    }
+    go_on.send_replace(true);
+    assert_eq!(waiting.reply().await.status, 200, "it is accepted once there is a descriptor");
+}
+
+/// Asks again and again until all together had so many answers; whoever finds no room comes again.
+async fn press(gateway: Arc<Gateway>, answered: Arc<AtomicUsize>, enough: usize) {
+    while answered.load(Ordering::Relaxed) < enough {
+        let mut wire = gateway.open().await;
+        for _ in 0..10 {
+            // It may be closed before or after the request is taken.
+            let _ = wire.try_send(get("a.example", "/")).await;
+            let Ok(reply) = wire.try_reply().await else { break };
+            assert_eq!(reply.status, 200);
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn twice_as_many_clients_as_there_is_room_for() {
+    let backend = Backend::echo("echo").await;
+    let flags = ["--max-connections", "32"];
+    let gateway = Arc::new(Gateway::start_with(Folder::with(backend.address(), ANY), &flags).await);
+    let (answered, mut clients) = (Arc::<AtomicUsize>::default(), JoinSet::new());
+    for _ in 0..64 {
+        clients.spawn(press(Arc::clone(&gateway), Arc::clone(&answered), 2000));
+    }
+    while !clients.is_empty() {
+        assert_eq!(gateway.admin("/readyz").await.status, 200, "probes have room of their own");
+        while clients.try_join_next().is_some_and(|ended| ended.is_ok()) {}
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    gateway.protected("connections").await;
+    assert!(answered.load(Ordering::Relaxed) >= 2000);
 }
