@@ -40,6 +40,9 @@ use socket::Socket;
 use streams::Streams;
 use watch::{Watched, drive};
 
+/// Most bytes that are read of a request, and written of an answer, before the other side takes them.
+/// More than a head may have.
+const READ_BUFFER: usize = 128 * 1024;
 /// Bytes of answers that wait for a client of HTTP/2, for each stream: one that opens all its windows
 /// and reads nothing has hold of so much a hundred times.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -123,6 +126,7 @@ where
         // Then the socket tells who is gone.
         .half_close(!peer.tls)
         .max_headers(core.limits().headers + 156)
+        .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let watched = Watched { core, place, peer, activity: &activity, traffic, heads: true };
@@ -170,11 +174,32 @@ async fn respond(
     // Pinned first: the wrappers then move a pointer, not the whole future.
     let mut request = request.map(RequestBody::of);
     let answer = std::pin::pin!(dispatch(core, peer, &mut request));
-    let mut response = AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        core.metrics.panics.add(1);
-        reply(&Failure::Misconfigured, Form::default())
-    });
+    let mut response = caught(core, answer).await;
     // The request lasts until its response has ended, however long that streams.
     response.body_mut().hold(busy, pace);
     Ok(response)
+}
+
+/// The answer; that of a failure where finding it panicked.
+async fn caught(core: &Core, answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
+        core.metrics.panics.add(1);
+        reply(&Failure::Misconfigured, Form::default())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{metrics::Metrics, proxy::exchange::tests::core};
+
+    #[tokio::test]
+    async fn a_panic_costs_one_request_and_is_counted() {
+        let metrics = Metrics::new(1, 10).expect("the metrics must be valid");
+        let core = core(&metrics);
+        let broken = caught(&core, async { panic!("a request that breaks something") }).await;
+        let whole = caught(&core, async { Response::new(Body::full(Bytes::new())) }).await;
+        assert_eq!((broken.status().as_u16(), whole.status().as_u16()), (500, 200));
+        assert_eq!(core.metrics.panics.get(), 1);
+    }
 }

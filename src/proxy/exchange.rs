@@ -23,7 +23,7 @@ use std::{
 };
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// What is counted and logged for a client that went away before there was an answer. It is no
 /// code of HTTP, and nobody is sent it.

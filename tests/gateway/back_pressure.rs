@@ -111,3 +111,56 @@ async fn a_slow_backend_holds_the_client_back() {
     let mut wire = upload.await.unwrap();
     assert_eq!(wire.reply().await.text(), "ok");
 }
+
+/// Waits until memory stands still, and says how much more of it is held than before.
+async fn settled(gateway: &Gateway, before: usize, all: impl Fn() -> bool) -> usize {
+    let mut last = 0;
+    eventually(DEADLINE, "memory stands still", || {
+        let held = gateway.resident().saturating_sub(before);
+        let still = all() && held.abs_diff(std::mem::replace(&mut last, held)) < 64 * 1024;
+        async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if still { Ok(held) } else { Err(held) }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_hundred_bodies_that_nobody_takes_take_bounded_memory() {
+    const CONNECTIONS: usize = 100;
+    /// For each: what was read, and what is to be written.
+    const MOST: usize = 768 * 1024;
+    let reached = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&reached);
+    let backend = Script::start(move |mut wire: Wire, _| {
+        let counter = Arc::clone(&counter);
+        async move {
+            let head = wire.head().await;
+            counter.fetch_add(1, Ordering::Relaxed);
+            if head.first_line().starts_with("GET") {
+                wire.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LARGE}\r\n\r\n")).await;
+                send_large(&mut wire, &AtomicUsize::new(0)).await;
+            }
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    let gateway = over(backend.address()).await;
+    let before = gateway.resident();
+    let (mut readers, mut senders) = (Vec::new(), tokio::task::JoinSet::new());
+    for _ in 0..CONNECTIONS {
+        let mut wire = gateway.open().await;
+        wire.send(get("a.example", "/")).await;
+        readers.push(wire);
+    }
+    let held = settled(&gateway, before, || reached.load(Ordering::Relaxed) == CONNECTIONS).await;
+    assert!(held < CONNECTIONS * MOST, "{held} bytes of answers are held");
+    for _ in 0..CONNECTIONS {
+        let mut wire = gateway.open().await;
+        wire.send(format!("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {LARGE}\r\n\r\n")).await;
+        senders.spawn(async move { send_large(&mut wire, &AtomicUsize::new(0)).await });
+    }
+    let held = settled(&gateway, before, || reached.load(Ordering::Relaxed) == 2 * CONNECTIONS).await;
+    assert!(held < 2 * CONNECTIONS * MOST, "{held} bytes are held");
+}

@@ -7,7 +7,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-fn core(metrics: &Metrics) -> Rc<Core> {
+pub(crate) fn core(metrics: &Metrics) -> Rc<Core> {
     let settings = CoreSettings {
         limits: Arc::new(Limits::default()),
         trusted: Arc::new(TrustedProxies::default()),

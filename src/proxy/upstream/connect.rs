@@ -20,6 +20,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 /// The kernel asks after a silent peer from this time on.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
 
+/// Most bytes that are read of an answer, and written of a request, before the other side takes them.
+/// A head must fit too.
+const READ_BUFFER: usize = 128 * 1024;
+
 /// A connection to be made.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
@@ -77,8 +81,11 @@ impl Dial {
     {
         match protocol {
             Protocol::Http1 => {
-                let (sender, connection) =
-                    http1::handshake(TokioIo::new(stream)).await.map_err(|_| Failure::ConnectFailed)?;
+                let (sender, connection) = http1::Builder::new()
+                    .max_buf_size(READ_BUFFER)
+                    .handshake(TokioIo::new(stream))
+                    .await
+                    .map_err(|_| Failure::ConnectFailed)?;
                 tokio::task::spawn_local(connection.with_upgrades());
                 Ok(Fresh::Http1(sender))
             }
