@@ -1,7 +1,8 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
 use super::{
-    activity::Busy, error::BodyError, exchange::Exchange, fields::clean_trailers, pace::Pace, upstream::pool::Lease,
+    activity::Busy, error::BodyError, exchange::Exchange, fields::clean_trailers, pace::Pace, permit::Permit,
+    upstream::pool::Lease,
 };
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -11,9 +12,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// A response body on its way to the client.
+/// A response body on its way to the client: a pointer, since a response moves through many hands.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) struct Body(Box<Passing>);
+
+#[derive(Debug)]
+struct Passing {
     source: Source,
     /// Settles the request's accounts when the body ends or is dropped.
     exchange: Option<Box<Exchange>>,
@@ -34,38 +38,50 @@ enum Source {
 
 impl Body {
     /// Nothing.
-    pub(crate) const fn empty() -> Self {
-        Self { source: Source::Whole(None), exchange: None, busy: None, pace: None }
+    pub(crate) fn empty() -> Self {
+        Self::of(Source::Whole(None))
     }
 
     /// These bytes.
-    pub(crate) const fn full(bytes: Bytes) -> Self {
-        Self { source: Source::Whole(Some(bytes)), exchange: None, busy: None, pace: None }
+    pub(crate) fn full(bytes: Bytes) -> Self {
+        Self::of(Source::Whole(Some(bytes)))
     }
 
     /// What an endpoint sends. The connection goes back to its pool when the body has ended.
-    pub(crate) const fn upstream(incoming: Incoming, lease: Lease) -> Self {
-        Self { source: Source::Upstream { incoming, lease: Some(lease) }, exchange: None, busy: None, pace: None }
+    pub(crate) fn upstream(incoming: Incoming, lease: Lease) -> Self {
+        Self::of(Source::Upstream { incoming, lease: Some(lease) })
+    }
+
+    fn of(source: Source) -> Self {
+        Self(Box::new(Passing { source, exchange: None, busy: None, pace: None }))
+    }
+
+    /// Closes the connection that it came over, and keeps the permit for the endpoint.
+    pub(crate) fn close(mut self) -> Option<Permit> {
+        let Source::Upstream { lease, .. } = &mut self.0.source else { return None };
+        lease.take().map(Lease::into_permit)
     }
 
     /// Leaves out what the gateway itself says, as an answer to HEAD does: so many bytes. What
     /// comes from an endpoint is empty already.
     pub(crate) fn leave_out(&mut self) -> Option<usize> {
-        let Source::Whole(bytes) = &mut self.source else { return None };
+        let Source::Whole(bytes) = &mut self.0.source else { return None };
         bytes.take().map(|bytes| bytes.len())
     }
 
     /// Settles these accounts when the body has ended.
     pub(crate) fn settle(&mut self, exchange: Box<Exchange>) {
-        self.exchange = Some(exchange);
+        self.0.exchange = Some(exchange);
     }
 
     /// Keeps the request going until the body has ended, at this pace.
     pub(crate) fn hold(&mut self, busy: Busy, pace: Pace) {
-        self.busy = Some(busy);
-        self.pace = Some(pace);
+        self.0.busy = Some(busy);
+        self.0.pace = Some(pace);
     }
+}
 
+impl Passing {
     fn send(&mut self, frame: Frame<Bytes>) -> Frame<Bytes> {
         let frame = clean_trailers(frame);
         if let Some(pace) = &mut self.pace {
@@ -110,7 +126,7 @@ impl HttpBody for Body {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = &mut *self;
+        let this = &mut *self.0;
         let frame = match &mut this.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(this.send(Frame::data(bytes))))),
             Source::Upstream { incoming, lease } => poll_upstream(incoming, lease, context),
@@ -131,14 +147,14 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
+        match &self.0.source {
             Source::Whole(bytes) => bytes.is_none(),
             Source::Upstream { incoming, .. } => incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
+        match &self.0.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Source::Upstream { incoming, .. } => incoming.size_hint(),
         }
@@ -159,7 +175,7 @@ fn poll_upstream(
     Poll::Ready(frame)
 }
 
-impl Drop for Body {
+impl Drop for Passing {
     fn drop(&mut self) {
         let Source::Upstream { incoming, lease } = &mut self.source else { return };
         // hyper does not ask again once it knows that nothing is left.

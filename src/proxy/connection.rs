@@ -115,10 +115,11 @@ async fn http1<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Rc::new(Activity::default());
+    let activity = &Rc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.note_body(!request.body().is_end_stream());
-        respond(core, peer, &activity, Pace::new(core, None), request)
+        let mut request = request.map(RequestBody::of);
+        async move { respond(core, peer, activity, Pace::new(core, None), &mut request).await }
     });
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let mut connection = conn::http1::Builder::new()
@@ -129,7 +130,7 @@ where
         .max_buf_size(READ_BUFFER)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let watched = Watched { core, place, peer, activity: &activity, traffic, heads: true };
+    let watched = Watched { core, place, peer, activity, traffic, heads: true };
     let is_http2 = drive(watched, Pin::new(&mut connection)).await;
     connection.into_parts().filter(|_| is_http2).map(|parts| (parts.io.into_inner(), parts.read_buf))
 }
@@ -142,10 +143,11 @@ where
     let streams = Streams::new(core, traffic);
     let (owned_core, owned_activity, owned_streams) = (Rc::clone(core), Rc::clone(&activity), streams.clone());
     let owned_peer = Rc::clone(peer);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let mut request = request.map(RequestBody::of);
         let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&owned_peer), Rc::clone(&owned_activity));
         let pace = Pace::new(&core, Some(owned_streams.begin()));
-        async move { respond(&core, &peer, &activity, pace, request).await }
+        async move { respond(&core, &peer, &activity, pace, &mut request).await }
     });
     let header_list = u32::try_from(core.limits().header_bytes).unwrap_or(u32::MAX).saturating_add(16 * 1024);
     // A client that is gone without a word answers no PING.
@@ -168,12 +170,11 @@ async fn respond(
     peer: &Rc<Peer>,
     activity: &Rc<Activity>,
     pace: Pace,
-    request: Request<Incoming>,
+    request: &mut Request<RequestBody>,
 ) -> Result<Response<Body>, Infallible> {
     let busy = activity.begin();
     // Pinned first: the wrappers then move a pointer, not the whole future.
-    let mut request = request.map(RequestBody::of);
-    let answer = std::pin::pin!(dispatch(core, peer, &mut request));
+    let answer = std::pin::pin!(dispatch(core, peer, request));
     let mut response = caught(core, answer).await;
     // The request lasts until its response has ended, however long that streams.
     response.body_mut().hold(busy, pace);

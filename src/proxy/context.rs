@@ -184,19 +184,31 @@ impl Ids {
 }
 
 fn uuid(random: u128) -> [u8; 36] {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut bits = random.to_be_bytes();
-    bits[6] = (bits[6] & 0x0f) | 0x40;
-    bits[8] = (bits[8] & 0x3f) | 0x80;
+    const VERSION: u128 = 0xf << 76;
+    const VARIANT: u128 = 0b11 << 62;
+    let bytes = (random & !VERSION & !VARIANT | (4 << 76) | (0b10 << 62)).to_be_bytes();
+    let mut digits = [0; 32];
+    for (text, word) in digits.as_chunks_mut().0.iter_mut().zip(bytes.as_chunks().0) {
+        *text = hexadecimal(u32::from_be_bytes(*word));
+    }
     let mut text = [b'-'; 36];
-    let mut at = 0;
-    for (i, byte) in bits.iter().enumerate() {
-        at += usize::from(matches!(i, 4 | 6 | 8 | 10));
-        text[at] = HEX[usize::from(byte >> 4)];
-        text[at + 1] = HEX[usize::from(byte & 15)];
-        at += 2;
+    for (from, to) in [(0..8, 0), (8..12, 9), (12..16, 14), (16..20, 19), (20..32, 24)] {
+        let count = from.len();
+        text[to..to + count].copy_from_slice(&digits[from]);
     }
     text
+}
+
+/// The digits of a word, all at once: half a byte moves to each byte of a larger word, and ten or more
+/// becomes a letter.
+fn hexadecimal(word: u32) -> [u8; 8] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let mut digits = u64::from(word);
+    digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff;
+    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = (digits + 6 * ONES) >> 4 & ONES;
+    (digits + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
 /// Appends the peer to X-Forwarded-For, and says how the client came in.
@@ -338,6 +350,15 @@ mod tests {
         let dashes: Vec<_> = text.match_indices('-').map(|(i, _)| i).collect();
         assert_eq!((text.len(), dashes, &text[14..15]), (36, vec![8, 13, 18, 23], "4"));
         assert!("89ab".contains(&text[19..20]), "{text}");
+    }
+
+    #[test]
+    fn digits_are_those_of_the_standard_library() {
+        for word in [0, 1, 0x0123_4567, 0x89ab_cdef, 0x9a9a_a9a9, u32::MAX] {
+            assert_eq!(hexadecimal(word).as_slice(), format!("{word:08x}").as_bytes());
+        }
+        let bits = u128::MAX / 3;
+        assert_eq!(uuid(bits).as_slice(), b"55555555-5555-4555-9555-555555555555");
     }
 
     #[test]

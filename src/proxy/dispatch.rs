@@ -114,7 +114,7 @@ impl<'t> Answer<'t> {
             return last_hop(request.method());
         }
         let routed = Routed { core, table, rule, context: &context, target };
-        handler::handle(routed, request, exchange).await
+        handler::handle(&routed, request, exchange).await
     }
 
     /// What every response gets, whoever made it.

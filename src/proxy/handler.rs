@@ -32,13 +32,14 @@ pub(crate) struct Routed<'r> {
 
 /// Handles a request by the kind of its rule.
 pub(crate) async fn handle(
-    routed: Routed<'_>,
+    routed: &Routed<'_>,
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
     match (routed.rule.options.handler, &routed.context.upgrade) {
-        (Handler::Web, Some(protocol)) => web::upgrade(&routed, protocol, request, exchange).await,
-        (Handler::Http | Handler::Web, _) => http::proxy(&routed, request, exchange).await,
+        // Boxed, since few requests need it and all would carry its size.
+        (Handler::Web, Some(protocol)) => Box::pin(web::upgrade(routed, protocol, request, exchange)).await,
+        (Handler::Http | Handler::Web, _) => http::proxy(routed, request, exchange).await,
     }
 }
 

@@ -12,18 +12,18 @@ pub(super) use plan::Plan;
 
 use super::{
     balancer::{Asked, Nobody, pick},
+    body::Body,
     error::Failure,
     exchange::Exchange,
     permit::Permit,
     request_body::{BodyWatch, RequestBody},
     upstream::{
-        forward::{Lost, forward},
+        forward::{Answer, Lost, forward},
         pool::Lease,
     },
 };
 use crate::{live::moment::Moment, metrics::Protection};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use plan::{Copied, Times};
 use std::{
     rc::Rc,
@@ -35,8 +35,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 
-type Answered = (Response<Incoming>, Lease);
-
 /// Sends a request until an endpoint answers, and returns the response head. `body` is the view on
 /// the body, if there is one.
 pub(crate) async fn send(
@@ -44,7 +42,7 @@ pub(crate) async fn send(
     request: &mut Request<RequestBody>,
     body: Option<Rc<BodyWatch>>,
     exchange: &mut Exchange,
-) -> Result<Answered, Failure> {
+) -> Result<Response<Body>, Failure> {
     let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
     let mut now = exchange.began();
     loop {
@@ -69,7 +67,7 @@ pub(crate) async fn send(
 }
 
 /// Sends a request to one endpoint, whatever comes of it, and returns the response head.
-pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Answered, Failure> {
+pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Response<Body>, Failure> {
     let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
     let permit = tries.permit(Moment::of(Instant::now()))?;
     match tries.once(permit, request, None, None).await {
@@ -89,7 +87,7 @@ struct Tries<'p> {
 
 /// What one try has come to.
 enum Once {
-    Over(Result<Answered, Failure>),
+    Over(Result<Response<Body>, Failure>),
     /// The request may be sent again, and is there for it.
     Again(Last),
 }
@@ -98,11 +96,11 @@ enum Once {
 enum Last {
     Lost(Failure),
     /// An answer that is not wanted as long as there may be a better one.
-    Answered(Box<Answered>),
+    Answered(Box<Response<Body>>),
 }
 
 impl Last {
-    fn into_result(self) -> Result<Answered, Failure> {
+    fn into_result(self) -> Result<Response<Body>, Failure> {
         match self {
             Self::Lost(failure) => Err(failure),
             Self::Answered(answered) => Ok(*answered),
@@ -137,16 +135,20 @@ impl Tries<'_> {
         mut permit: Permit,
         request: &mut Request<RequestBody>,
         body: Option<&BodyWatch>,
-        copied: Option<Copied>,
+        copied: Option<Box<Copied>>,
     ) -> Once {
         let Plan { core, .. } = self.plan;
-        let sent = forward(core, self.plan.way(), &permit, request, self.times.of_next(&core.clock), body).await;
+        // Boxed: every layer above would carry its size, and move it once.
+        let time = self.times.of_next(&core.clock);
+        let sent = Box::pin(forward(core, self.plan.way(), &permit, request, time, body)).await;
         breaker::settle(self.plan, &mut permit, &sent);
         outlier::judge(self.plan, &permit, &sent);
         match sent {
-            Ok((response, connection)) => {
+            Ok(answer) => {
+                let Answer { response, connection } = *answer;
                 let is_retried = self.plan.statuses().contains(&response.status().as_u16());
-                let answered = (response, Lease::new(Rc::clone(&core.pools), permit, self.plan.transport, connection));
+                let lease = Lease::new(Rc::clone(&core.pools), permit, self.plan.transport, connection);
+                let answered = response.map(|incoming| Body::upstream(incoming, lease));
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
                     Some(copied) => {
@@ -195,16 +197,16 @@ impl Tries<'_> {
     }
 
     /// What is needed to send the request once more after it was sent.
-    fn copy(&self, request: &Request<RequestBody>, has_body: bool) -> Option<Copied> {
+    fn copy(&self, request: &Request<RequestBody>, has_body: bool) -> Option<Box<Copied>> {
         let may = self.plan.replays()
             && !has_body
             && self.tried.len() <= self.plan.retries()
             && request.method().is_idempotent();
-        may.then(|| Copied::of(request))
+        may.then(|| Box::new(Copied::of(request)))
     }
 
     /// What is answered when no endpoint is left.
-    fn without_endpoint(self, failure: Failure) -> Result<Answered, Failure> {
+    fn without_endpoint(self, failure: Failure) -> Result<Response<Body>, Failure> {
         if let Some(last) = self.last {
             return last.into_result();
         }

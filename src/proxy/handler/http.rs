@@ -3,11 +3,9 @@
 use super::{Routed, mirror};
 use crate::proxy::{
     body::Body, error::Failure, exchange::Exchange, fields::clean_response, request_body::RequestBody, retry,
-    upstream::pool::Lease,
 };
 use http::{Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
 /// Passes a request on and streams the answer back.
 pub(crate) async fn proxy(
@@ -15,23 +13,32 @@ pub(crate) async fn proxy(
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let (mut response, lease) = pass(routed, request, exchange).await?;
+    let response = pass(routed, request, exchange).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
+        response.into_body().close();
         return Err(Failure::UpstreamBroken);
     }
-    clean_response(response.headers_mut())?;
-    *response.version_mut() = Version::HTTP_11;
-    let (parts, incoming) = response.into_parts();
-    Ok(Response::from_parts(parts, Body::upstream(incoming, lease)))
+    cleaned(response)
 }
 
-/// Passes a request on and returns the response head as the endpoint gave it.
+/// The answer in the form in which it passes. Who gave one that cannot pass is asked no more over the
+/// same connection.
+pub(super) fn cleaned(mut response: Response<Body>) -> Result<Response<Body>, Failure> {
+    if let Err(failure) = clean_response(response.headers_mut()) {
+        response.into_body().close();
+        return Err(failure);
+    }
+    *response.version_mut() = Version::HTTP_11;
+    Ok(response)
+}
+
+/// Passes a request on and returns the response with its head as the endpoint gave it.
 pub(crate) async fn pass(
     routed: &Routed<'_>,
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
-) -> Result<(Response<Incoming>, Lease), Failure> {
+) -> Result<Response<Body>, Failure> {
     let core = routed.core;
     let plan = routed.plan(request)?;
     if let Some(target) = &routed.target {

@@ -123,10 +123,9 @@ impl Duplicate {
         *request.headers_mut() = self.headers;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.client, request.headers(), request.uri());
         let plan = Plan { core, upstream, transport, cell, overrides: &Overrides::default(), hash, deadline: None };
-        let Ok((response, lease)) = retry::send_once(&plan, &mut request).await else { return Mirrored::Failed };
-        let body = Body::upstream(response.into_body(), lease);
+        let Ok(response) = retry::send_once(&plan, &mut request).await else { return Mirrored::Failed };
         // Whether it ends well or in time matters to nobody.
-        let _ = tokio::time::timeout(ANSWER_TIME, discard(body)).await;
+        let _ = tokio::time::timeout(ANSWER_TIME, discard(response.into_body())).await;
         Mirrored::Answered
     }
 }

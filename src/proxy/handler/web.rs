@@ -3,17 +3,16 @@
 //! Bytes pass only after both sides agreed (101). A refused upgrade is an ordinary answer, and the
 //! next request on the connection is routed as any other.
 
-use super::{Routed, http::pass, tunnel::carry};
+use super::{
+    Routed,
+    http::{cleaned, pass},
+    tunnel::carry,
+};
 use crate::proxy::{
-    body::Body,
-    core::Core,
-    error::Failure,
-    exchange::Exchange,
-    fields::{clean_response, name_upgrade},
-    permit::Permit,
+    body::Body, core::Core, error::Failure, exchange::Exchange, fields::name_upgrade, permit::Permit,
     request_body::RequestBody,
 };
-use ::http::{HeaderValue, Request, Response, StatusCode, Version, header::UPGRADE};
+use ::http::{HeaderValue, Request, Response, StatusCode, header::UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::rc::Rc;
@@ -28,25 +27,23 @@ pub(crate) async fn upgrade(
     let client = hyper::upgrade::on(&mut *request);
     name_upgrade(request.headers_mut());
     request.headers_mut().insert(UPGRADE, protocol.clone());
-    let (mut response, lease) = pass(routed, request, exchange).await?;
+    let mut response = pass(routed, request, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        clean_response(response.headers_mut())?;
-        *response.version_mut() = Version::HTTP_11;
-        let (parts, incoming) = response.into_parts();
-        return Ok(Response::from_parts(parts, Body::upstream(incoming, lease)));
+        return cleaned(response);
     }
     let agreed = response.headers().get(UPGRADE).cloned().unwrap_or_else(|| protocol.clone());
     let endpoint = hyper::upgrade::on(&mut response);
-    clean_response(response.headers_mut())?;
+    let mut response = cleaned(response)?;
     name_upgrade(response.headers_mut());
     response.headers_mut().insert(UPGRADE, agreed);
-    tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, lease.into_permit()));
-    Ok(response.map(|_| Body::empty()))
+    let permit = std::mem::replace(response.body_mut(), Body::empty()).close();
+    tokio::task::spawn_local(tunnel(Rc::clone(routed.core), client, endpoint, permit));
+    Ok(response)
 }
 
 /// Carries bytes both ways once both sides are there. Counts as a connection of the core, so that
 /// draining waits for it.
-async fn tunnel(core: Rc<Core>, client: OnUpgrade, endpoint: OnUpgrade, permit: Permit) {
+async fn tunnel(core: Rc<Core>, client: OnUpgrade, endpoint: OnUpgrade, permit: Option<Permit>) {
     let place = core.register(false);
     if let (Ok(client), Ok(endpoint)) = (client.await, endpoint.await) {
         carry(&core, &place, TokioIo::new(client), TokioIo::new(endpoint)).await;

@@ -8,13 +8,13 @@ use crate::{
         moment::Moment,
     },
     model::upstream::BreakerPolicy,
-    proxy::{error::Failure, permit::Permit, upstream::forward::Lost},
+    proxy::{
+        error::Failure,
+        permit::Permit,
+        upstream::forward::{Lost, Sent},
+    },
 };
-use http::Response;
-use hyper::body::Incoming;
 use std::time::Instant;
-
-type Sent<S> = Result<(Response<Incoming>, S), Lost>;
 
 /// Whether the breaker lets a try pass, where there is one.
 pub(super) fn admits(plan: &Plan<'_>, permit: &mut Permit, now: Moment) -> bool {
@@ -27,7 +27,7 @@ pub(super) fn admits(plan: &Plan<'_>, permit: &mut Permit, now: Moment) -> bool 
 }
 
 /// Tells the breaker what came of a try.
-pub(super) fn settle<S>(plan: &Plan<'_>, permit: &mut Permit, sent: &Sent<S>) {
+pub(super) fn settle(plan: &Plan<'_>, permit: &mut Permit, sent: &Sent) {
     let Some(policy) = &plan.policy().breaker else { return };
     if let Some(transition) = permit.settle(policy, outcome(policy, sent)) {
         tell(plan, permit, policy, transition, reason(sent));
@@ -35,7 +35,7 @@ pub(super) fn settle<S>(plan: &Plan<'_>, permit: &mut Permit, sent: &Sent<S>) {
 }
 
 /// The word for what came of a try.
-pub(super) fn reason<S>(sent: &Sent<S>) -> &'static str {
+pub(super) fn reason(sent: &Sent) -> &'static str {
     sent.as_ref().map_or_else(|lost| lost.failure.reason(), |_| "server_error")
 }
 
@@ -70,9 +70,9 @@ fn tell(
 }
 
 /// What the breaker is told.
-fn outcome<S>(policy: &BreakerPolicy, sent: &Sent<S>) -> Outcome {
+fn outcome(policy: &BreakerPolicy, sent: &Sent) -> Outcome {
     match sent {
-        Ok((response, _)) if policy.count_server_errors && response.status().is_server_error() => Outcome::Failure,
+        Ok(answer) if policy.count_server_errors && answer.response.status().is_server_error() => Outcome::Failure,
         Ok(_) => Outcome::Success,
         Err(Lost { failure, .. }) => match failure {
             Failure::ConnectFailed

@@ -4,17 +4,13 @@ use super::{breaker, plan::Plan};
 use crate::{
     live::{breaker::Outcome, health::Judged, moment::Moment},
     model::health::OutlierPolicy,
-    proxy::{error::Failure, permit::Permit, upstream::forward::Lost},
+    proxy::{error::Failure, permit::Permit, upstream::forward::Sent},
 };
-use http::Response;
-use hyper::body::Incoming;
 use std::time::Instant;
-
-type Sent<S> = Result<(Response<Incoming>, S), Lost>;
 
 /// Counts what came of a try, and ejects its endpoint when there were too many errors in a row.
 /// That is counted, and logged as long as there are few such lines.
-pub(super) fn judge<S>(plan: &Plan<'_>, permit: &Permit, sent: &Sent<S>) {
+pub(super) fn judge(plan: &Plan<'_>, permit: &Permit, sent: &Sent) {
     let Some(policy) = &plan.policy().outlier else { return };
     let (endpoint, now) = (permit.endpoint(), Moment::of(Instant::now()));
     if let Some(judged) = plan.cell.judge(endpoint, outcome(policy, sent), policy, now) {
@@ -40,9 +36,9 @@ fn tell(plan: &Plan<'_>, permit: &Permit, policy: &OutlierPolicy, judged: Judged
     }
 }
 
-fn outcome<S>(policy: &OutlierPolicy, sent: &Sent<S>) -> Outcome {
+fn outcome(policy: &OutlierPolicy, sent: &Sent) -> Outcome {
     let is_error = match sent {
-        Ok((response, _)) if response.status().is_server_error() => policy.count_server_errors,
+        Ok(answer) if answer.response.status().is_server_error() => policy.count_server_errors,
         Ok(_) => false,
         Err(lost) => match lost.failure {
             Failure::ConnectFailed

@@ -24,6 +24,16 @@ pub(crate) struct TryTime {
     pub(crate) after_body: Option<Duration>,
 }
 
+/// A response head, and the connection that brings its body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) connection: Connection,
+}
+
+/// What came of a try. An answer is boxed, since it moves through many hands.
+pub(crate) type Sent = Result<Box<Answer>, Lost>;
+
 /// A try that brought no response head.
 #[derive(Debug)]
 pub(crate) struct Lost {
@@ -46,7 +56,7 @@ pub(crate) async fn forward(
     request: &mut Request<RequestBody>,
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
-) -> Result<(Response<Incoming>, Connection), Lost> {
+) -> Sent {
     // Pinned first: the race then moves a pointer, not the whole future.
     let sending = std::pin::pin!(send(core, way, permit, request, body));
     let Some(time) = time else { return sending.await };
@@ -81,14 +91,14 @@ async fn send(
     permit: &Permit,
     request: &mut Request<RequestBody>,
     body: Option<&BodyWatch>,
-) -> Result<(Response<Incoming>, Connection), Lost> {
+) -> Sent {
     loop {
         let (mut connection, reused) = match reach(core, permit.endpoint(), way).await {
             Ok(reached) => reached,
             Err(failure) => return Err(Lost { failure, unsent: true }),
         };
         match connection.send(request, permit.endpoint().address()).await {
-            Ok(response) => return Ok((response, connection)),
+            Ok(response) => return Ok(Box::new(Answer { response, connection })),
             // The connection died before it took a byte: another one may carry the request,
             // whatever its method.
             Err(Unanswered::Unsent) if reused => core.metrics.resends.add(1),

@@ -200,7 +200,7 @@ impl Lease {
         }
     }
 
-    /// Keeps the permit and lets go of the connection, which has become a tunnel.
+    /// Keeps the permit and lets go of the connection.
     pub(crate) fn into_permit(self) -> Permit {
         self.permit
     }
