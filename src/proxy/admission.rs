@@ -2,22 +2,27 @@
 //! here, before anything is decided by them (RFC 9112 sections 3.2, 6 and 11).
 
 use super::{
+    context::X_REQUEST_ID,
     error::Failure,
     fields::{Scan, is_chunked, is_identity, is_per_hop, is_reserved},
 };
 use crate::settings::Limits;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header::HOST};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version,
+    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+};
 use std::borrow::Cow;
 
 /// Checks the head of a request against the limits and the rules of the protocol.
-pub(crate) fn admit<B>(request: &Request<B>, limits: &Limits, trusted: bool) -> Result<Scan, Failure> {
+pub(crate) fn admit<B>(request: &Request<B>, scan: &Scan, limits: &Limits) -> Result<(), Failure> {
     if request.method() == Method::CONNECT {
         return Err(Failure::ConnectRefused);
     }
     check_target(request.uri(), limits)?;
-    let scan = scan(request.headers(), limits, trusted)?;
-    check_framing(request.headers())?;
-    Ok(scan)
+    if scan.count > limits.headers || scan.bytes > limits.header_bytes {
+        return Err(Failure::HeadersTooLarge);
+    }
+    if scan.coding { check_framing(request.headers()) } else { Ok(()) }
 }
 
 fn check_target(uri: &Uri, limits: &Limits) -> Result<(), Failure> {
@@ -31,12 +36,16 @@ fn check_target(uri: &Uri, limits: &Limits) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One pass over all fields: sums them up, and notes those that must not pass.
-fn scan(headers: &HeaderMap, limits: &Limits, trusted: bool) -> Result<Scan, Failure> {
-    let (mut scan, mut bytes, mut fields) = (Scan::default(), 0, 0);
+/// One pass over all fields: sums them up, and notes which are there that matter later, and which must
+/// not pass.
+pub(crate) fn scan(headers: &HeaderMap, trusted: bool) -> Scan {
+    let mut scan = Scan::default();
     for (name, value) in headers {
-        bytes += name.as_str().len() + value.len() + 4;
-        fields += 1;
+        scan.bytes += name.as_str().len() + value.len() + 4;
+        scan.count += 1;
+        scan.length |= name == CONTENT_LENGTH;
+        scan.coding |= name == TRANSFER_ENCODING;
+        scan.id |= name == X_REQUEST_ID;
         match judge(name.as_str(), trusted) {
             Verdict::Pass => {}
             Verdict::Strip => note(&mut scan.strip, name),
@@ -44,10 +53,7 @@ fn scan(headers: &HeaderMap, limits: &Limits, trusted: bool) -> Result<Scan, Fai
             Verdict::Upgrade => scan.upgrade = true,
         }
     }
-    if fields > limits.headers || bytes > limits.header_bytes {
-        return Err(Failure::HeadersTooLarge);
-    }
-    Ok(scan)
+    scan
 }
 
 fn note(strip: &mut Vec<HeaderName>, name: &HeaderName) {
@@ -131,25 +137,48 @@ fn host_name(value: &str) -> Option<Cow<'_, str>> {
     let port_fits =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let name = name.strip_suffix('.').unwrap_or(name);
-    if !port_fits || name.is_empty() || name.len() > 253 || !name.bytes().all(is_host_byte) {
+    if !port_fits || name.is_empty() || name.len() > 253 {
         return None;
     }
-    let upper = name.bytes().any(|byte| byte.is_ascii_uppercase());
-    Some(if upper { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) })
+    // All kinds of its bytes, one bit each.
+    let kinds = name.bytes().fold(0, |kinds, byte| kinds | HOST_BYTES[usize::from(byte)]);
+    match kinds {
+        LOWER => Some(Cow::Borrowed(name)),
+        kinds if kinds & OTHER == 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
+        _ => None,
+    }
 }
 
-const fn is_host_byte(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'[' | b']' | b':')
-}
+const LOWER: u8 = 1;
+const UPPER: u8 = 2;
+const OTHER: u8 = 4;
+
+/// The kind of each byte in the name of a host.
+const HOST_BYTES: [u8; 256] = {
+    let mut kinds = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        kinds[byte as usize] = match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'[' | b']' | b':' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::TRANSFER_ENCODING;
     use proptest::prelude::*;
 
     fn request(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Request<()> {
         build(Request::builder()).body(()).unwrap()
+    }
+
+    fn checked(request: &Request<()>, limits: &Limits) -> Result<(), Failure> {
+        admit(request, &scan(request.headers(), false), limits)
     }
 
     fn host_of(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> Result<String, Failure> {
@@ -163,6 +192,7 @@ mod tests {
             ("example.com:8080", "example.com"),
             ("example.com.", "example.com"),
             ("[::1]:80", "[::1]"),
+            ("[FE80::1]", "[fe80::1]"),
             ("10.0.0.1", "10.0.0.1"),
         ] {
             assert_eq!(host_of(|b| b.uri("/").header(HOST, field)).unwrap(), name, "{field}");
@@ -194,7 +224,7 @@ mod tests {
         let admit_with = |codings: &[&str]| {
             let request =
                 request(|b| codings.iter().fold(b.uri("/"), |b, coding| b.header(TRANSFER_ENCODING, *coding)));
-            admit(&request, &Limits::default(), false).map(|_| ())
+            checked(&request, &Limits::default())
         };
         assert!(admit_with(&["chunked"]).is_ok());
         assert!(admit_with(&["Chunked"]).is_ok());
@@ -209,24 +239,24 @@ mod tests {
         let with = |fields: usize, bytes: usize| {
             let request =
                 request(|b| (0..fields).fold(b.uri("/"), |b, i| b.header(format!("a{i}"), "v".repeat(bytes))));
-            admit(&request, &limits, false).map(|_| ())
+            checked(&request, &limits)
         };
         assert!(with(3, 20).is_ok());
         assert!(matches!(with(4, 1), Err(Failure::HeadersTooLarge)));
         assert!(matches!(with(1, 95), Err(Failure::HeadersTooLarge)));
-        assert!(admit(&request(|b| b.uri("/234567890")), &limits, false).is_ok());
-        assert!(matches!(admit(&request(|b| b.uri("/2345678901")), &limits, false), Err(Failure::UriTooLong)));
+        assert!(checked(&request(|b| b.uri("/234567890")), &limits).is_ok());
+        assert!(matches!(checked(&request(|b| b.uri("/2345678901")), &limits), Err(Failure::UriTooLong)));
     }
 
     #[test]
     fn tunnels_are_refused() {
         let request = request(|b| b.method(Method::CONNECT).uri("example.com:443"));
-        assert!(matches!(admit(&request, &Limits::default(), false), Err(Failure::ConnectRefused)));
+        assert!(matches!(checked(&request, &Limits::default()), Err(Failure::ConnectRefused)));
     }
 
     fn stripped(name: &str, trusted: bool) -> bool {
         let request = request(|b| b.uri("/").header(name, "v"));
-        !admit(&request, &Limits::default(), trusted).unwrap().strip.is_empty()
+        !scan(request.headers(), trusted).strip.is_empty()
     }
 
     proptest! {

@@ -166,9 +166,14 @@ fn ticks(time: Duration) -> u64 {
 }
 
 impl Alarm {
-    /// Turns the alarm off.
-    pub(crate) fn clear(&self) {
+    /// Turns the alarm off, for who will set it again.
+    pub(crate) fn rest(&self) {
         self.due.set(NEVER);
+    }
+
+    /// Turns the alarm off, and forgets whom it would wake.
+    pub(crate) fn clear(&self) {
+        self.rest();
         self.waker.replace(None);
     }
 

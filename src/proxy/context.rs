@@ -36,6 +36,8 @@ pub(crate) struct RequestContext {
     pub(crate) deadline: Option<Duration>,
     /// Whether the request asks for another protocol.
     pub(crate) upgrade: Option<HeaderValue>,
+    /// Whether it says how long its body is.
+    pub(crate) length: bool,
 }
 
 /// Finds out the context, and leaves in the header fields only what may go on: fields of this connection
@@ -60,7 +62,7 @@ pub(crate) fn establish<B>(
     headers.insert(X_REQUEST_ID, id.clone());
     let scheme = Scheme::of(headers, peer);
     set_forwarded(headers, peer, scheme);
-    RequestContext { client, secure: scheme.is_secure(), deadline, upgrade }
+    RequestContext { client, secure: scheme.is_secure(), deadline, upgrade, length: scan.length }
 }
 
 /// Writes the host that HTTP/2 has in the target into its field, where everyone looks for it.
@@ -147,8 +149,9 @@ fn forwarded_address(text: &str) -> Option<IpAddr> {
 }
 
 /// The id of a request: the one that it came with, or a new one.
-pub(crate) fn request_id(headers: &HeaderMap, ids: &mut Ids) -> HeaderValue {
-    let given = headers.get(X_REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
+pub(crate) fn request_id(headers: &HeaderMap, scan: &Scan, ids: &mut Ids) -> HeaderValue {
+    let given = if scan.id { headers.get(X_REQUEST_ID) } else { None };
+    let given = given.filter(|id| is_request_id(id.as_bytes()));
     given.cloned().unwrap_or_else(|| ids.make())
 }
 
@@ -242,7 +245,7 @@ fn append_peer(headers: &mut HeaderMap, peer: &Peer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{proxy::admission::admit, settings::Limits};
+    use crate::proxy::admission::scan;
 
     const PROXY: &str = "10.0.0.1:99";
 
@@ -261,8 +264,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut request = request.body(()).unwrap();
-        let scan = admit(&request, &Limits::default(), peer.trusted).unwrap();
-        let id = request_id(request.headers(), &mut ids(5));
+        let scan = scan(request.headers(), peer.trusted);
+        let id = request_id(request.headers(), &scan, &mut ids(5));
         let context = establish(&mut request, &scan, &peer, &trusted(), &id);
         (context, request.into_parts().0.headers)
     }

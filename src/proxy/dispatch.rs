@@ -38,17 +38,18 @@ use std::rc::Rc;
 pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Request<RequestBody>) -> Response<Body> {
     let table = core.table();
     let mut exchange = Exchange::open(core, &table, peer, request);
-    let id = context::request_id(request.headers(), &mut core.ids.borrow_mut());
+    let scan = admission::scan(request.headers(), peer.trusted);
+    let id = context::request_id(request.headers(), &scan, &mut core.ids.borrow_mut());
     exchange.identified(&id);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
-    let mut answer = Answer { rule: None, secure: peer.tls, limits: None };
+    let mut answer = Answer { core, peer, table: &table, rule: None, secure: peer.tls, limits: None };
     let form = Form::of(request);
-    let answered = answer.to(core, peer, &table, request, &id, &mut exchange).await;
+    let answered = answer.to(request, &scan, &id, &mut exchange).await;
     let mut response = answered.unwrap_or_else(|failure| {
         exchange.failed(&failure);
         reply(&failure, form)
     });
-    answer.finish(core, version, id, &mut response);
+    answer.finish(version, id, &mut response);
     if is_head {
         leave_content_out(&mut response);
     }
@@ -76,6 +77,9 @@ fn leave_content_out(response: &mut Response<Body>) {
 
 /// What is known of an answer while it is made.
 struct Answer<'t> {
+    core: &'t Rc<Core>,
+    peer: &'t Peer,
+    table: &'t Installed,
     rule: Option<&'t Rule>,
     /// The client came over TLS, to us or to a trusted proxy.
     secure: bool,
@@ -86,19 +90,18 @@ struct Answer<'t> {
 impl<'t> Answer<'t> {
     async fn to(
         &mut self,
-        core: &Rc<Core>,
-        peer: &Rc<Peer>,
-        table: &'t Installed,
         request: &mut Request<RequestBody>,
+        scan: &Scan,
         id: &HeaderValue,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Failure> {
-        let (found, scan) = find(core, peer, table, request)?;
+        let Self { core, peer, table, .. } = *self;
+        let found = find(core, peer, table, request, scan)?;
         let id_of_rule = *found.matched.payload;
         let rule: &'t Rule = table.rule(id_of_rule);
         self.rule = Some(rule);
         exchange.routed(id_of_rule);
-        let context = context::establish(request, &scan, peer, &core.settings.trusted, id);
+        let context = context::establish(request, scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
         let target = check(core, &context, rule, &found, request)?;
@@ -118,7 +121,7 @@ impl<'t> Answer<'t> {
     }
 
     /// What every response gets, whoever made it.
-    fn finish(self, core: &Core, version: Version, id: HeaderValue, response: &mut Response<Body>) {
+    fn finish(self, version: Version, id: HeaderValue, response: &mut Response<Body>) {
         let tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, id);
@@ -128,7 +131,7 @@ impl<'t> Answer<'t> {
         if let Some(limits) = self.limits {
             limits.add_to(headers);
         }
-        if core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
+        if self.core.phase() > Phase::Serving && version != Version::HTTP_2 && !tunnel {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
     }
@@ -147,9 +150,9 @@ fn find<'t>(
     peer: &Peer,
     table: &'t Installed,
     request: &Request<RequestBody>,
-) -> Result<(Found<'t>, Scan), Failure> {
-    let scan = admission::admit(request, core.limits(), peer.trusted)
-        .inspect_err(|_| core.metrics.protect(Protection::Admission))?;
+    scan: &Scan,
+) -> Result<Found<'t>, Failure> {
+    admission::admit(request, scan, core.limits()).inspect_err(|_| core.metrics.protect(Protection::Admission))?;
     let host = admission::host(request).inspect_err(|_| core.metrics.protect(Protection::Admission))?;
     if peer.is_misdirected(&host) {
         core.metrics.protect(Protection::Admission);
@@ -173,7 +176,7 @@ fn find<'t>(
         std::borrow::Cow::Borrowed(_) => None,
         std::borrow::Cow::Owned(path) => Some(path),
     };
-    Ok((Found { matched, path, ambiguity: normalised.ambiguity }, scan))
+    Ok(Found { matched, path, ambiguity: normalised.ambiguity })
 }
 
 /// What the rule itself asks of the request, before anything is sent; then the target to send.

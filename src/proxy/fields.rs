@@ -18,6 +18,16 @@ pub(crate) struct Scan {
     pub(crate) connection: bool,
     /// An Upgrade field is there.
     pub(crate) upgrade: bool,
+    /// A `Content-Length` is there.
+    pub(crate) length: bool,
+    /// A Transfer-Encoding is there.
+    pub(crate) coding: bool,
+    /// The request brings an id.
+    pub(crate) id: bool,
+    /// How many fields there are.
+    pub(crate) count: usize,
+    /// How many bytes they have.
+    pub(crate) bytes: usize,
 }
 
 /// Fields that say who the client is or where it came in: believed from trusted proxies alone.

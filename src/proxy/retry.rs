@@ -51,12 +51,13 @@ pub(crate) async fn send(
             Err(failure) => return tries.without_endpoint(failure),
         };
         exchange.forwarded(permit.endpoint().address(), body.as_ref());
-        tries.tried.push(permit.endpoint().key());
+        let key = permit.endpoint().key();
         let copied = tries.copy(request, body.is_some());
         let last = match tries.once(permit, request, body.as_deref(), copied).await {
             Once::Over(result) => return result,
             Once::Again(last) => last,
         };
+        tries.tried.push(key);
         now = Moment::of(Instant::now());
         if !tries.may_go_on(now) {
             return last.into_result();
@@ -200,7 +201,7 @@ impl Tries<'_> {
     fn copy(&self, request: &Request<RequestBody>, has_body: bool) -> Option<Box<Copied>> {
         let may = self.plan.replays()
             && !has_body
-            && self.tried.len() <= self.plan.retries()
+            && self.tried.len() < self.plan.retries()
             && request.method().is_idempotent();
         may.then(|| Box::new(Copied::of(request)))
     }

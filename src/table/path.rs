@@ -83,7 +83,28 @@ impl fmt::Display for Ambiguity {
 /// The target `*` of OPTIONS is the caller's to handle. Dot segments are named, not removed.
 #[must_use]
 pub fn normalise(raw_path: &str) -> Normalised<'_> {
+    if is_canonical(raw_path) {
+        return Normalised { path: Cow::Borrowed(raw_path), ambiguity: None };
+    }
     Pass::over(raw_path).run()
+}
+
+/// Whether a path needs no closer look, as most do: slashes with plain bytes between them. A dot that
+/// follows a slash or a dot may belong to a dot segment.
+fn is_canonical(path: &str) -> bool {
+    let mut before = Class::Plain;
+    let is_plain = |byte| {
+        let class = CLASSES[usize::from(byte)];
+        let clear = match class {
+            Class::Plain => true,
+            Class::Slash => before != Class::Slash,
+            Class::Dot => before == Class::Plain,
+            _ => false,
+        };
+        before = class;
+        clear
+    };
+    path.starts_with('/') && path.bytes().all(is_plain)
 }
 
 /// The canonical form of a path written in configuration, where raw UTF-8 is common.

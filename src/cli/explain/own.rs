@@ -28,8 +28,9 @@ impl Own {
 
 /// What is refused before any rule is looked at, with the default limits.
 pub(super) fn unadmitted(asked: &Asked) -> Option<Own> {
-    let admitted = admission::admit(&asked.sent, &Limits::default(), false);
-    let failure = admitted.and_then(|_| admission::host(&asked.sent)).err()?;
+    let scan = admission::scan(asked.sent.headers(), false);
+    let admitted = admission::admit(&asked.sent, &scan, &Limits::default());
+    let failure = admitted.and_then(|()| admission::host(&asked.sent)).err()?;
     let (status, message) = reply::summary(&failure);
     Some(Own::new(status.as_u16(), message))
 }

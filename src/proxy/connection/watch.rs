@@ -240,7 +240,7 @@ impl Watch<'_> {
         let Watched { core, place, .. } = self.watched;
         let set = |time: Duration| core.clock.set(place.alarm(), time);
         match self.waiting {
-            Waiting::Answer => place.alarm().clear(),
+            Waiting::Answer => place.alarm().rest(),
             Waiting::Head(_) => set(core.limits().head_timeout),
             Waiting::Idle(_) => set(core.limits().idle_timeout),
             Waiting::Write => set(core.limits().write_timeout),

@@ -44,7 +44,9 @@ pub(crate) async fn pass(
     if let Some(target) = &routed.target {
         *request.uri_mut() = target.clone();
     }
-    frame(request);
+    if routed.context.length {
+        frame(request);
+    }
     let watch = request.body_mut().guard(&core.clock, core.limits());
     if let Some(asked) = &routed.rule.mirror {
         mirror::copy(routed, asked, request);
@@ -54,9 +56,6 @@ pub(crate) async fn pass(
 
 /// Frames the request anew: the length that was understood, not the text that told it.
 fn frame(request: &mut Request<RequestBody>) {
-    if !request.headers().contains_key(CONTENT_LENGTH) {
-        return;
-    }
     let length = request.body().size_hint().exact();
     let headers = request.headers_mut();
     match length {
