@@ -35,6 +35,7 @@ mod smuggling;
 mod sparing;
 mod speaking;
 mod stalls;
+mod strategies;
 mod streaming;
 mod timeouts;
 mod tls;
