@@ -18,7 +18,7 @@ pub use tracked::{Held, Tracked, Unreadable};
 
 use super::{
     change::{Change, Object, Scope},
-    compile::Compile,
+    compile::{Compile, authorities::AuthoritySecret},
 };
 use crate::{
     model::diagnostic::{Kind, ObjectRef},
@@ -75,6 +75,8 @@ pub struct Cache {
     pub ingresses: Store<Tracked<Ingress>>,
     /// Secrets of the namespaces that are read.
     pub secrets: Store<Tracked<Secret>>,
+    /// The authorities in these Secrets.
+    pub authorities: Store<Tracked<AuthoritySecret>>,
     /// Services.
     pub services: Store<Arc<Service>>,
     /// EndpointSlices.
@@ -107,7 +109,11 @@ impl Cache {
         match object {
             Object::GatewayRoute(object) => track(&mut self.routes, &namespace, &name, object),
             Object::Ingress(object) => track(&mut self.ingresses, &namespace, &name, object),
-            Object::Secret(object) => track(&mut self.secrets, &namespace, &name, object),
+            Object::Secret(object) => {
+                let mut effect = self.track_authorities(&namespace, &name, &object);
+                effect.merge(track(&mut self.secrets, &namespace, &name, object));
+                effect
+            }
             Object::EndpointSlice(object) => Effect::endpoints(self.slices.upsert(&namespace, &name, object)),
             Object::Service(object) => keep(&mut self.services, &namespace, &name, object, |a, b| a.spec == b.spec),
             // Nothing of a Namespace is used, not even its end: its objects are deleted one by one.
@@ -129,12 +135,24 @@ impl Cache {
         }
     }
 
+    /// Few Secrets have authorities. One that had some and loses them keeps its last good ones.
+    fn track_authorities(&mut self, namespace: &Arc<str>, name: &Arc<str>, secret: &Secret) -> Effect {
+        let authorities = AuthoritySecret::of(secret);
+        if authorities.is_empty() && self.authorities.get(namespace, name).is_none() {
+            return Effect::Nothing;
+        }
+        track(&mut self.authorities, namespace, name, Arc::new(authorities))
+    }
+
     fn delete(&mut self, object: &ObjectRef) -> Effect {
         let (namespace, name) = (&*object.namespace, &*object.name);
         let gone = match object.kind {
             Kind::GatewayRoute => self.routes.remove(namespace, name).is_some(),
             Kind::Ingress => self.ingresses.remove(namespace, name).is_some(),
-            Kind::Secret => self.secrets.remove(namespace, name).is_some(),
+            Kind::Secret => {
+                self.authorities.remove(namespace, name);
+                self.secrets.remove(namespace, name).is_some()
+            }
             Kind::Service => self.services.remove(namespace, name).is_some(),
             Kind::IngressClass => self.classes.remove(namespace, name).is_some(),
             Kind::ReferenceGrant => self.grants.remove(namespace, name).is_some(),
@@ -157,7 +175,12 @@ impl Cache {
         match object.kind {
             Kind::GatewayRoute => mark(&mut self.routes, object, why),
             Kind::Ingress => mark(&mut self.ingresses, object, why),
-            Kind::Secret => mark(&mut self.secrets, object, why),
+            Kind::Secret => {
+                if self.authorities.get(&object.namespace, &object.name).is_some() {
+                    mark(&mut self.authorities, object, why.clone());
+                }
+                mark(&mut self.secrets, object, why)
+            }
             Kind::Service
             | Kind::EndpointSlice
             | Kind::Namespace

@@ -3,6 +3,7 @@
 //! Patterns and keys are parsed here, so that a translation of thousands of objects only copies
 //! pointers. Whatever depends on other objects belongs to `translate`.
 
+pub mod authorities;
 pub mod certificate;
 mod conditions;
 mod hosts;

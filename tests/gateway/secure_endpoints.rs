@@ -173,6 +173,25 @@ async fn a_secret_that_cannot_be_used_is_500_and_nothing_is_sent() {
 }
 
 #[tokio::test]
+async fn authorities_that_break_keep_their_last_good_version() {
+    let authority = Authority::new("test");
+    let peer = Peer::secure_echo(server(&authority, &[NAME], None, &[])).await;
+    let folder = Folder::new();
+    folder.service("echo", &[peer.address()]).authorities("ca", authority.certificate());
+    let gateway = start(folder, "{scheme: Https, tls: {caSecret: {name: ca}}}").await;
+    assert_eq!(gateway.get("/").await.status, 200);
+    gateway.folder.authorities("ca", "no certificate");
+    gateway
+        .until("a.example", "/", |reply| {
+            assert_eq!(reply.status, 200);
+            gateway.log().contains("its last good version goes on serving")
+        })
+        .await;
+    gateway.folder.authorities("ca", Authority::new("other").certificate());
+    gateway.until("a.example", "/", |reply| reply.status == 502).await;
+}
+
+#[tokio::test]
 async fn an_endpoint_that_does_not_finish_the_handshake_is_504() {
     let backend = Script::start(|mut wire: Wire, _| async move { drop(wire.rest().await) }).await;
     let folder = Folder::new();

@@ -2,6 +2,7 @@
 
 use crate::control::compile::Compile;
 use std::{
+    fmt::Display,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, OnceLock,
@@ -136,6 +137,22 @@ impl<T: Compile> Tracked<T> {
         let news = self.unreadable.as_ref() != Some(&unreadable);
         self.unreadable = Some(unreadable);
         news
+    }
+}
+
+impl<T, O, E> Tracked<T>
+where
+    T: Compile<Output = Result<O, E>>,
+    O: 'static,
+    E: Display + 'static,
+{
+    /// What of the object can be used, and what is wrong with the newest version of it.
+    #[must_use]
+    pub fn usable(&self) -> (Option<&O>, Option<String>) {
+        let serving = self.serving().and_then(|held| held.compiled().as_ref().as_ref().ok());
+        let newest = self.newest().and_then(|held| held.compiled().as_ref().as_ref().err());
+        let problem = newest.map(ToString::to_string);
+        (serving, problem.or_else(|| self.unreadable().map(|why| why.message.clone())))
     }
 }
 

@@ -24,7 +24,8 @@ use x509_parser::{
 pub const TLS_TYPE: &str = "kubernetes.io/tls";
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
-const AUTHORITIES: &str = "ca.crt";
+/// The key of a Secret with authorities.
+pub const AUTHORITIES: &str = "ca.crt";
 const SMALLEST_RSA_BITS: usize = 2048;
 
 /// A certificate with its key.

@@ -6,13 +6,12 @@ use super::{
     references::{self, From, SECRET, To},
 };
 use crate::{
-    control::{cache::Tracked, compile::certificate::ParsedCertificate},
+    control::compile::certificate::ParsedCertificate,
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
     },
 };
-use k8s_openapi::api::core::v1::Secret;
 use std::sync::Arc;
 
 /// A Secret as an object names it.
@@ -76,21 +75,13 @@ fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>
         refuse(build, Reason::InvalidCertificateRef, message);
         return None;
     };
-    let (parsed, problem) = usable(tracked);
+    let (parsed, problem) = tracked.usable();
     if let Some(problem) = problem {
         let instead = if parsed.is_some() { "its last good version goes on serving" } else { instead(build, wanted) };
         let message = format!("Secret `{name}` cannot be used: {problem}; {instead}");
         refuse(build, Reason::InvalidCertificateRef, message);
     }
     Some((Arc::clone(namespace), Arc::clone(name), parsed?.clone()))
-}
-
-/// The certificate that serves, and what is wrong with the newest version of its Secret.
-fn usable(tracked: &Tracked<Secret>) -> (Option<&ParsedCertificate>, Option<String>) {
-    let serving = tracked.serving().and_then(|held| held.compiled().as_ref().as_ref().ok());
-    let newest = tracked.newest().and_then(|held| held.compiled().as_ref().as_ref().err());
-    let problem = newest.map(ToString::to_string);
-    (serving, problem.or_else(|| tracked.unreadable().map(|why| why.message.clone())))
 }
 
 /// What TLS clients get where a Secret serves nothing.

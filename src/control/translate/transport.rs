@@ -6,7 +6,14 @@ use super::{
     references::{self, From, GATEWAY_ROUTE, SECRET, To},
 };
 use crate::{
-    control::{cache::Cache, compile::certificate, ports::tcp_ports},
+    control::{
+        cache::{Cache, Tracked},
+        compile::{
+            Compile,
+            certificate::{AUTHORITIES, CertificateError},
+        },
+        ports::tcp_ports,
+    },
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Diagnostic, ObjectRef, Severity},
@@ -17,7 +24,6 @@ use crate::{
     resource::{self, SecretRef},
 };
 use aws_lc_rs::digest;
-use k8s_openapi::api::core::v1::Secret;
 use rustls::{pki_types::ServerName, sign::CertifiedKey};
 use std::sync::Arc;
 
@@ -81,19 +87,14 @@ struct Tls<'a> {
 /// Why a Secret cannot be used.
 type Refusal = (Reason, String);
 
+/// What of a Secret is used, and what is wrong with its newest version.
+type Found<T> = Result<(T, Option<Refusal>), Refusal>;
+
 impl Tls<'_> {
     fn resolve(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<EndpointTls> {
         let mut id = digest::Context::new(&digest::SHA256);
-        let trust = self.trust(&mut id);
-        let certificate = self.certificate();
-        let mut note = |field: &str, (reason, message): Refusal| {
-            let Some((_, owner)) = self.asked.tls else { return };
-            let (object, field) = (owner.clone(), format!("spec.proxy.tls.{field}"));
-            let (severity, condition) = (Severity::Error, ConditionType::ResolvedRefs);
-            diagnostics.push(Diagnostic { object, field, severity, condition, reason, message });
-        };
-        let trust = trust.map_err(|refusal| note("caSecret", refusal)).ok();
-        let certificate = certificate.map_err(|refusal| note("clientCertificate", refusal)).ok();
+        let trust = self.told("caSecret", self.trust(&mut id), diagnostics);
+        let certificate = self.told("clientCertificate", self.certificate(), diagnostics);
         let (trust, certificate, server_names) = (trust?, certificate?, self.server_names());
         for name in &server_names {
             id.update(name.to_str().as_bytes());
@@ -106,6 +107,20 @@ impl Tls<'_> {
         Some(EndpointTls { id, server_names, trust, certificate })
     }
 
+    /// What was found, after what is wrong with it was noted.
+    fn told<T>(&self, field: &str, found: Found<T>, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
+        let (found, refusal) = match found {
+            Ok((found, refusal)) => (Some(found), refusal),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        if let Some(((reason, message), (_, owner))) = refusal.zip(self.asked.tls) {
+            let (object, field) = (owner.clone(), format!("spec.proxy.tls.{field}"));
+            let (severity, condition) = (Severity::Error, ConditionType::ResolvedRefs);
+            diagnostics.push(Diagnostic { object, field, severity, condition, reason, message });
+        }
+        found
+    }
+
     /// Names of Services are host names, so that none of these is left out.
     fn server_names(&self) -> Box<[ServerName<'static>]> {
         let ServicePort { namespace, service, .. } = self.asked.port;
@@ -116,35 +131,37 @@ impl Tls<'_> {
         names.into_iter().filter_map(|name| ServerName::try_from(name).ok()).collect()
     }
 
-    fn trust(&self, id: &mut digest::Context) -> Result<Trust, Refusal> {
+    fn trust(&self, id: &mut digest::Context) -> Found<Trust> {
         let tls = self.asked.tls;
         if tls.is_some_and(|(tls, _)| tls.insecure_skip_verify.unwrap_or_default()) {
             id.update(b"anyone");
-            return Ok(Trust::Anyone);
+            return Ok((Trust::Anyone, None));
         }
         let Some((wanted, owner)) = tls.and_then(|(tls, owner)| Some((tls.ca_secret.as_ref()?, owner))) else {
-            return Ok(Trust::Authorities(Arc::clone(&self.context.system_authorities)));
+            return Ok((Trust::Authorities(Arc::clone(&self.context.system_authorities)), None));
         };
-        let secret = self.secret(wanted, owner)?;
-        let (roots, bytes) = certificate::authorities(secret).map_err(|error| unusable(wanted, &error.to_string()))?;
-        id.update(bytes);
-        Ok(Trust::Authorities(Arc::new(roots)))
+        let namespace = self.readable(wanted, owner)?;
+        let Some(tracked) = self.cache.authorities.get(namespace, &wanted.name) else {
+            return Err(unusable(wanted, &format!("its data has no {AUTHORITIES}")));
+        };
+        let (found, refusal) = last_good(wanted, tracked)?;
+        id.update(&found.bytes);
+        Ok((Trust::Authorities(Arc::clone(&found.roots)), refusal))
     }
 
-    fn certificate(&self) -> Result<Option<Arc<CertifiedKey>>, Refusal> {
+    fn certificate(&self) -> Found<Option<Arc<CertifiedKey>>> {
         let wanted = self.asked.tls.and_then(|(tls, owner)| Some((tls.client_certificate.as_ref()?, owner)));
-        let Some((wanted, owner)) = wanted else { return Ok(None) };
-        self.secret(wanted, owner)?;
-        let namespace = wanted.namespace.as_deref().unwrap_or(&owner.namespace);
-        let held = self.cache.secrets.get(namespace, &wanted.name).and_then(|tracked| tracked.serving());
-        match held.map(|held| &**held.compiled()) {
-            Some(Ok(parsed)) => Ok(Some(Arc::clone(&parsed.key))),
-            Some(Err(error)) => Err(unusable(wanted, &error.to_string())),
-            None => Err(unusable(wanted, "it cannot be read")),
-        }
+        let Some((wanted, owner)) = wanted else { return Ok((None, None)) };
+        let namespace = self.readable(wanted, owner)?;
+        let Some(tracked) = self.cache.secrets.get(namespace, &wanted.name) else {
+            return Err(unusable(wanted, "it cannot be read"));
+        };
+        let (parsed, refusal) = last_good(wanted, tracked)?;
+        Ok((Some(Arc::clone(&parsed.key)), refusal))
     }
 
-    fn secret(&self, wanted: &SecretRef, owner: &ObjectRef) -> Result<&Secret, Refusal> {
+    /// The namespace of a Secret that is there and may be referred to.
+    fn readable<'s>(&self, wanted: &'s SecretRef, owner: &'s ObjectRef) -> Result<&'s str, Refusal> {
         let (own, name) = (&*owner.namespace, &*wanted.name);
         let namespace = wanted.namespace.as_deref().unwrap_or(own);
         let from = From { kind: GATEWAY_ROUTE, namespace: own };
@@ -153,11 +170,27 @@ impl Tls<'_> {
         if !self.context.secrets.covers(namespace) {
             return Err((Reason::InvalidCertificateRef, references::not_read(self.context, namespace)));
         }
-        let held = self.cache.secrets.get(namespace, name).and_then(|tracked| tracked.newest());
-        held.map(|held| &**held.object()).ok_or_else(|| {
-            let message = format!("there is no Secret `{name}` in namespace `{namespace}`: requests get 500");
-            (Reason::InvalidCertificateRef, message)
-        })
+        if self.cache.secrets.get(namespace, name).is_some() {
+            return Ok(namespace);
+        }
+        let message = format!("there is no Secret `{name}` in namespace `{namespace}`: requests get 500");
+        Err((Reason::InvalidCertificateRef, message))
+    }
+}
+
+/// What of a Secret can be used; and where that is not its newest version, why.
+fn last_good<'t, T, O: 'static>(wanted: &SecretRef, tracked: &'t Tracked<T>) -> Found<&'t O>
+where
+    T: Compile<Output = Result<O, CertificateError>>,
+{
+    let name = &wanted.name;
+    match tracked.usable() {
+        (None, problem) => Err(unusable(wanted, problem.as_deref().unwrap_or("it cannot be read"))),
+        (Some(good), problem) => {
+            let stale =
+                |problem| format!("Secret `{name}` cannot be used: {problem}; its last good version goes on serving");
+            Ok((good, problem.map(|problem| (Reason::InvalidCertificateRef, stale(problem)))))
+        }
     }
 }
 

@@ -59,6 +59,45 @@ fn secrets_of_other_namespaces_need_a_grant() {
     );
 }
 
+/// A Secret with authorities, a certificate, or what stands in the place of either.
+fn tls_secret(authorities: &str, certificate: &str, key: &str) -> Change {
+    let mut secret = crate::control::testing::secret("web", "ca", certificate, key);
+    let bytes = k8s_openapi::ByteString(authorities.into());
+    secret.data.get_or_insert_default().insert("ca.crt".to_owned(), bytes);
+    Change::Upsert(crate::control::change::Object::Secret(Arc::new(secret)))
+}
+
+#[test]
+fn a_secret_for_endpoints_that_breaks_keeps_the_last_good_version_of_each_part() {
+    let spec = "proxy: {scheme: Https, tls: {caSecret: {name: ca}, clientCertificate: {name: ca}}}, \
+                rules: [{backends: [{service: web}]}]";
+    let mut cache = cache(&format!("{SERVICE}\n---\n{}", route("a", 1, spec)));
+    let ((authority, _), (own, key)) = (certificate(&["ca.example"]), certificate(&["gateway.example"]));
+    let (other_authority, (other, other_key)) = (certificate(&["new.example"]).0, certificate(&["new.example"]));
+    let after = |cache: &mut Cache, change| {
+        cache.apply(change);
+        let translation = run(cache);
+        let fields =
+            translation.diagnostics.iter().map(|told| told.field.trim_start_matches("spec.proxy.tls.").to_owned());
+        let stale =
+            translation.diagnostics.iter().all(|told| told.message.contains("last good version goes on serving"));
+        (translation.snapshot.upstreams[0].transport.clone().unwrap().key(), fields.collect::<Vec<_>>(), stale)
+    };
+    let nothing: [&str; 0] = [];
+    let (good, told, _) = after(&mut cache, tls_secret(&authority, &own, &key));
+    assert_eq!(told, nothing);
+    for broken in ["", "no PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let (now, told, stale) = after(&mut cache, tls_secret(broken, &own, &key));
+        assert_eq!((now, told, stale), (good, vec!["caSecret".to_owned()], true), "{broken}");
+    }
+    let (newer, told, stale) = after(&mut cache, tls_secret("no PEM", &other, &other_key));
+    assert!(newer != good && stale && told == ["caSecret"], "the other part is new: {told:?}");
+    let (now, told, stale) = after(&mut cache, tls_secret(&authority, "no PEM", &key));
+    assert!(now == newer && stale && told == ["clientCertificate"], "{told:?}");
+    let (now, told, _) = after(&mut cache, tls_secret(&other_authority, &other, &other_key));
+    assert!(now != newer && told == nothing, "{told:?}");
+}
+
 #[test]
 fn another_trust_is_another_transport() {
     let key = |tls: &str| translated(SERVICE, "", &format!("proxy: {{scheme: Https, tls: {tls}}}, ")).0.unwrap().key();
