@@ -1,7 +1,8 @@
 //! `check FILES|DIR...`: what is wrong with files, found by the gateway's own compiler.
 //!
 //! Text, one line per finding:
-//! `routes.yaml:12: error: GatewayRoute shop/cart: spec.rules[0].backends[0].service: ... (BackendNotFound)`.
+//! `routes.yaml:12: error: GatewayRoute shop/cart: spec.rules[0].backends[0].service: ... (BackendNotFound)`,
+//! and one for each route of another class, which is skipped.
 //!
 //! JSON, an array of objects that only ever gain fields: `file` and `line` (absent where unknown),
 //! `kind`, `namespace` and `name` (empty where unknown), `field` (empty for the whole object),
@@ -12,7 +13,7 @@ use crate::{
     control::{translate::Context, watch::file::Problem},
     model::{
         condition::{ConditionType, Reason},
-        diagnostic::{Diagnostic, Kind, Severity},
+        diagnostic::{Diagnostic, Kind, ObjectRef, Severity},
     },
 };
 use serde::Serialize;
@@ -91,7 +92,7 @@ pub fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<u8, String> {
     let files = Files::read(&args.paths, &context)?;
     let findings = find(&files);
     let written = match args.output {
-        OutputForm::Text => write_text(&files, &findings, out),
+        OutputForm::Text => write_text(&files, &findings, &args.class_name, out),
         OutputForm::Json => write_json(&findings, out),
     };
     written.map_err(|error| error.to_string())?;
@@ -164,15 +165,35 @@ fn elsewhere(files: &Files, reason: Reason) -> Option<Kind> {
     (!files.has(kind)).then_some(kind)
 }
 
-fn write_text(files: &Files, findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
+fn write_text(files: &Files, findings: &[Finding], class: &str, out: &mut dyn Write) -> io::Result<()> {
     for finding in findings {
         writeln!(out, "{finding}")?;
     }
+    write_skipped(files, class, out)?;
     let errors = findings.iter().filter(|finding| finding.severity == word(Severity::Error)).count();
     let warnings = findings.len() - errors;
     let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
     let (objects, files) = (count(files.objects(), "object"), count(files.count, "file"));
     writeln!(out, "{errors}, {warnings} in {objects} of {files}")
+}
+
+/// Routes of other gateways are not looked at, which their authors may not have meant.
+fn write_skipped(files: &Files, class: &str, out: &mut dyn Write) -> io::Result<()> {
+    for (namespace, name, tracked) in files.cache.routes.iter() {
+        let Some(theirs) = tracked.newest().map(|held| &held.object().spec.class_name) else { continue };
+        if theirs == class {
+            continue;
+        }
+        let object = ObjectRef::new(Kind::GatewayRoute, namespace, name);
+        if let Some((file, line)) = files.place(&object, "spec.className") {
+            write!(out, "{}:{line}: ", file.display())?;
+        }
+        writeln!(
+            out,
+            "skipped: {object}: spec.className: `{theirs}` is another class than `{class}`; check it with --class-name {theirs}"
+        )?;
+    }
+    Ok(())
 }
 
 fn count(number: usize, what: &str) -> String {

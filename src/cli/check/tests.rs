@@ -46,6 +46,20 @@ fn an_error_of_translation_has_its_file_and_line() {
 }
 
 #[test]
+fn a_route_of_another_class_is_skipped_and_named() {
+    let other = ROUTE.replace("spec:", "spec:\n  className: blue");
+    let (code, text) = check_text(&format!("{other}{SERVICE}"), OutputForm::Text);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(
+        text,
+        "a.yaml:6: skipped: GatewayRoute default/web: spec.className: `blue` is another class than `paifang`; check it with --class-name blue
+0 errors, 0 warnings in 2 objects of 1 file
+"
+    );
+    assert_eq!(check_text(&format!("{other}{SERVICE}"), OutputForm::Json), (0, "[]\n".to_owned()));
+}
+
+#[test]
 fn a_service_that_may_be_elsewhere_is_only_warned_of() {
     let (code, text) = check_text(&ROUTE.replace("'('", "/a"), OutputForm::Text);
     assert_eq!(code, 0, "{text}");
