@@ -103,6 +103,8 @@ pub enum HandshakeFailure {
     NoCertificate,
     /// No version, cipher or protocol in common.
     Incompatible,
+    /// The client showed no certificate where it must, or one that is not valid.
+    ClientCertificate,
     /// What came is no TLS, or breaks its rules.
     Malformed,
     /// The client refused, most often the certificate.
@@ -114,9 +116,10 @@ pub enum HandshakeFailure {
 }
 
 impl HandshakeFailure {
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::NoCertificate, "no_certificate"),
         (Self::Incompatible, "incompatible"),
+        (Self::ClientCertificate, "client_certificate"),
         (Self::Malformed, "malformed"),
         (Self::Refused, "refused"),
         (Self::Closed, "closed"),

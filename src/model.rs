@@ -5,6 +5,7 @@
 //! understood.
 
 pub mod certificate;
+pub mod client_validation;
 pub mod condition;
 pub mod diagnostic;
 pub mod endpoint;

@@ -5,6 +5,7 @@
 
 #![allow(unreachable_pub, reason = "the schema derive repeats each type in a private module")]
 
+pub mod client_validation;
 pub mod crd;
 pub mod duration;
 pub mod gateway_route;
@@ -16,6 +17,7 @@ pub mod rule;
 pub mod schema;
 pub mod status;
 
+pub use client_validation::{ClientValidation, ClientValidationMode};
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use mirror::Mirror;

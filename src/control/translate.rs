@@ -10,6 +10,7 @@ mod backends;
 mod build;
 mod certificates;
 mod claims;
+mod clients;
 mod found;
 mod gateway_route;
 mod ingress;
@@ -21,6 +22,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod validated;
 mod weights;
 
 pub use claims::Policies;

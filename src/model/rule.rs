@@ -1,6 +1,9 @@
 //! Rules: what is done with the requests that a table entry takes.
 
-use super::{condition::Reason, diagnostic::ObjectRef, limit::RequestLimits, target::UpstreamId, upstream::TimeLimit};
+use super::{
+    client_validation::ClientValidation, condition::Reason, diagnostic::ObjectRef, limit::RequestLimits,
+    target::UpstreamId, upstream::TimeLimit,
+};
 use crate::table::Ambiguity;
 use http::HeaderValue;
 use std::sync::Arc;
@@ -122,6 +125,8 @@ pub struct Rule {
     pub backends: Box<[Backend]>,
     /// Who gets copies of them.
     pub mirror: Option<Mirror>,
+    /// Which clients they must come from; `None` for anybody.
+    pub clients: Option<Arc<ClientValidation>>,
     /// What holds for them.
     pub options: Options,
     /// Why the rule cannot serve at all, if it cannot: every request gets 500.

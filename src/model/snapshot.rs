@@ -2,11 +2,13 @@
 
 use super::{
     certificate::Certificate,
+    client_validation::ClientValidation,
     listener::Listener,
     rule::Rule,
     target::{ServicePort, UpstreamId},
     upstream::Upstream,
 };
+use crate::table::HostPattern;
 use std::{collections::HashMap, sync::Arc};
 
 /// A rule by its place in the snapshot's list: the payload of the routing table.
@@ -36,6 +38,9 @@ pub struct Snapshot {
     pub certificates: Vec<Certificate>,
     /// The certificate served where no name matches.
     pub default_certificate: Option<Certificate>,
+    /// What hosts ask their clients for. Empty where none asks; else every host that is served is there, and a host
+    /// is known by its most specific pattern.
+    pub client_validation: Vec<(HostPattern, Option<Arc<ClientValidation>>)>,
     /// Session ticket keys that replicas share, the one that seals first. Empty: each its own.
     pub ticket_keys: Vec<[u8; 32]>,
 }

@@ -24,7 +24,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::TlsAcceptor;
 
 mod counted;
 mod frames;
@@ -67,16 +66,15 @@ async fn secure(
     core: &Rc<Core>,
     place: &Registration,
     peer: Peer,
-    Secured { config, names }: Secured,
+    Secured(hosts): Secured,
     stream: Counted<Socket>,
     traffic: &Traffic,
 ) {
-    let accepting = TlsAcceptor::from(config).accept(stream);
-    match race(&core.clock, place.alarm(), accepting).await {
-        Ok(Ok(stream)) => {
+    match race(&core.clock, place.alarm(), handshake::shake(&*hosts, stream)).await {
+        Ok(Ok((stream, validation))) => {
             let session = stream.get_ref().1;
             let is_http2 = session.alpn_protocol() == Some(b"h2");
-            let peer = Rc::new(peer.with_session(names.map(|names| Session::new(session.server_name(), names))));
+            let peer = Rc::new(peer.with_session(Session::new(session.server_name(), validation, hosts)));
             if is_http2 {
                 Box::pin(http2(core, place, &peer, stream, traffic)).await;
             } else {

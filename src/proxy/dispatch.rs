@@ -104,7 +104,7 @@ impl<'t> Answer<'t> {
         let context = context::establish(request, scan, peer, &core.settings.trusted, id);
         exchange.came_from(context.client);
         self.secure = context.secure;
-        let target = check(core, &context, rule, &found, request)?;
+        let target = check(core, peer, &context, rule, &found, request)?;
         if let Some(limits) = &rule.options.limits {
             let path = found.path.as_deref().unwrap_or(request.uri().path());
             let (client, headers, matched) = (context.client, request.headers(), &found.matched);
@@ -182,6 +182,7 @@ fn find<'t>(
 /// What the rule itself asks of the request, before anything is sent; then the target to send.
 fn check(
     core: &Core,
+    peer: &Peer,
     context: &RequestContext,
     rule: &Rule,
     found: &Found<'_>,
@@ -193,6 +194,9 @@ fn check(
     }
     if rule.options.redirect_to_https && !context.secure {
         return Err(https_required(request));
+    }
+    if let Some(wanted) = &rule.clients {
+        peer.validated(wanted)?;
     }
     if rule.broken.is_some() {
         return Err(Failure::Misconfigured);

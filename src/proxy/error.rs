@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     BodyBroken,
     /// The connection is for another host.
     Misdirected,
+    /// The rule wants a client with a certificate, over TLS.
+    ClientCertificateRequired,
     /// A tunnel was asked for.
     ConnectRefused,
     /// There are no rules yet: the sources have not told all that they have.
@@ -76,6 +78,7 @@ impl Failure {
             Self::BodyStalled => "body_stalled",
             Self::BodyBroken => "body_broken",
             Self::Misdirected => "misdirected",
+            Self::ClientCertificateRequired => "client_certificate_required",
             Self::ConnectRefused => "connect_refused",
             Self::NotStarted => "not_started",
             Self::NoRoute => "no_route",

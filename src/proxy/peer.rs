@@ -1,7 +1,10 @@
 //! Who is at the other end of a connection, found out once for all of its requests.
 
-use super::clients::{Clients, Place};
-use crate::settings::TrustedProxies;
+use super::{
+    clients::{Clients, Place},
+    error::Failure,
+};
+use crate::{model::client_validation::ClientValidation, settings::TrustedProxies};
 use http::HeaderValue;
 use rustls::ServerConfig;
 use std::{fmt, net::SocketAddr, sync::Arc};
@@ -33,16 +36,23 @@ pub(crate) struct Arrival {
 
 /// What a connection over TLS is served with.
 #[derive(Clone, Debug)]
-pub(crate) struct Secured {
-    pub(crate) config: Arc<ServerConfig>,
-    /// Which names belong together, where that matters.
-    pub(crate) names: Option<Arc<dyn Names>>,
+pub(crate) struct Secured(pub(crate) Arc<dyn Hosts>);
+
+/// What TLS is for which host.
+pub(crate) trait Hosts: fmt::Debug + Send + Sync {
+    /// What a client is served with that asks for this name.
+    fn choose(&self, asked: Option<&str>) -> Chosen;
+
+    /// Whether a client that asked for the one name may be answered for the other.
+    fn fit(&self, asked: Option<&str>, host: &str) -> bool;
 }
 
-/// Which names belong together: they are served with one certificate.
-pub(crate) trait Names: fmt::Debug + Send + Sync {
-    /// Whether a client that asked for the one name may be answered for the other.
-    fn share(&self, asked: Option<&str>, host: &str) -> bool;
+/// What a handshake goes on with.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    pub(crate) config: Arc<ServerConfig>,
+    /// What the client is asked for, by its id.
+    pub(crate) validation: Option<u64>,
 }
 
 /// What the TLS handshake of a connection was about.
@@ -50,12 +60,14 @@ pub(crate) trait Names: fmt::Debug + Send + Sync {
 pub(crate) struct Session {
     /// The name that the client asked for (SNI), in lower case.
     asked: Option<Box<str>>,
-    names: Arc<dyn Names>,
+    /// What it was asked for, and has shown.
+    validation: Option<u64>,
+    hosts: Arc<dyn Hosts>,
 }
 
 impl Session {
-    pub(crate) fn new(asked: Option<&str>, names: Arc<dyn Names>) -> Self {
-        Self { asked: asked.map(|name| name.to_ascii_lowercase().into()), names }
+    pub(crate) fn new(asked: Option<&str>, validation: Option<u64>, hosts: Arc<dyn Hosts>) -> Self {
+        Self { asked: asked.map(|name| name.to_ascii_lowercase().into()), validation, hosts }
     }
 }
 
@@ -78,14 +90,25 @@ impl Peer {
     }
 
     /// Once its handshake is over.
-    pub(crate) fn with_session(self, session: Option<Session>) -> Self {
-        Self { session, ..self }
+    pub(crate) fn with_session(self, session: Session) -> Self {
+        Self { session: Some(session), ..self }
     }
 
     /// Whether a request for this host has no business on its connection: the handshake was about
     /// another one, with a certificate of its own. A trusted proxy asks for whom it likes.
     pub(crate) fn is_misdirected(&self, host: &str) -> bool {
-        let Some(Session { asked, names }) = self.session.as_ref().filter(|_| !self.trusted) else { return false };
-        !host.is_empty() && asked.as_deref() != Some(host) && !names.share(asked.as_deref(), host)
+        let Some(Session { asked, hosts, .. }) = self.session.as_ref().filter(|_| !self.trusted) else { return false };
+        !host.is_empty() && asked.as_deref() != Some(host) && !hosts.fit(asked.as_deref(), host)
+    }
+
+    /// Whether its client is one of those that a rule wants. Nobody else vouches for a certificate, a trusted
+    /// proxy neither.
+    pub(crate) fn validated(&self, wanted: &ClientValidation) -> Result<(), Failure> {
+        match &self.session {
+            Some(session) if session.validation == Some(wanted.id) => Ok(()),
+            Some(_) => Err(Failure::Misdirected),
+            None if wanted.optional && wanted.authorities.is_some() => Ok(()),
+            None => Err(Failure::ClientCertificateRequired),
+        }
     }
 }

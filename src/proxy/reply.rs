@@ -88,6 +88,11 @@ fn tell(failure: &Failure) -> Told {
             "MisdirectedRequest",
             "This connection was opened for another host: use one of its own.",
         ),
+        Failure::ClientCertificateRequired => told(
+            StatusCode::FORBIDDEN,
+            "ClientCertificateRequired",
+            "This host is for clients with a certificate: use TLS, and show one.",
+        ),
         Failure::ConnectRefused => {
             told(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "This gateway does not open tunnels (CONNECT).")
         }

@@ -3,10 +3,11 @@
 //! Certificates change while connections come in: one cell holds the newest table of them, and a
 //! handshake that has begun keeps what it found.
 
+mod clients;
 mod tickets;
 
-use super::peer::{Names, Secured};
-use crate::model::snapshot::Snapshot;
+use super::peer::{Chosen, Hosts, Secured};
+use crate::model::{client_validation::ClientValidation, snapshot::Snapshot};
 use arc_swap::ArcSwap;
 use rustls::{
     ServerConfig, SupportedProtocolVersion,
@@ -88,18 +89,58 @@ impl Table {
 pub struct Tls {
     certificates: Arc<Certificates>,
     tickets: Arc<Tickets>,
+    /// Asks clients for nothing.
     config: Arc<ServerConfig>,
+    /// What hosts ask their clients for.
+    clients: ArcSwap<clients::Table>,
+    maker: Maker,
     /// Whether requests must be for the host that the handshake was about.
     strict: bool,
+}
+
+/// Makes server configurations that differ in what they ask clients for.
+#[derive(Debug)]
+struct Maker {
+    provider: Arc<CryptoProvider>,
+    minimum: MinimumVersion,
+    certificates: Arc<Certificates>,
+    tickets: Arc<Tickets>,
+}
+
+impl Maker {
+    fn make(&self, asked: Option<&ClientValidation>) -> Result<ServerConfig, rustls::Error> {
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(self.minimum.versions())?;
+        let builder = match asked {
+            None => builder.with_no_client_auth(),
+            Some(asked) => builder.with_client_cert_verifier(clients::verifier(asked, &self.provider)),
+        };
+        let mut config = builder.with_cert_resolver(Arc::<Certificates>::clone(&self.certificates));
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.ticketer = self.tickets.of(asked.map(|asked| asked.id));
+        Ok(config)
+    }
 }
 
 /// The cell that handshakes read.
 #[derive(Debug, Default)]
 struct Certificates(ArcSwap<Table>);
 
-impl Names for Certificates {
-    fn share(&self, asked: Option<&str>, host: &str) -> bool {
-        let table = self.0.load();
+impl Hosts for Tls {
+    fn choose(&self, asked: Option<&str>) -> Chosen {
+        let clients = self.clients.load();
+        match clients.find(asked.map(str::to_ascii_lowercase).as_deref()) {
+            None => Chosen { config: Arc::clone(&self.config), validation: None },
+            Some(found) => Chosen { config: Arc::clone(&found.config), validation: Some(found.id) },
+        }
+    }
+
+    fn fit(&self, asked: Option<&str>, host: &str) -> bool {
+        if !self.strict {
+            return true;
+        }
+        let table = self.certificates.0.load();
         match (table.find(asked), table.find(Some(host))) {
             (Some(one), Some(other)) => Arc::ptr_eq(&one, &other) || one.cert == other.cert,
             _ => false,
@@ -123,25 +164,30 @@ impl Tls {
     pub fn new(minimum: MinimumVersion, strict: bool) -> Result<Self, rustls::Error> {
         let certificates = Arc::<Certificates>::default();
         let tickets = Arc::new(Tickets::random()?);
-        let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(minimum.versions())?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.ticketer = Arc::<Tickets>::clone(&tickets);
-        Ok(Self { certificates, tickets, config: Arc::new(config), strict })
+        let maker = Maker {
+            provider: Arc::new(rustls::crypto::aws_lc_rs::default_provider()),
+            minimum,
+            certificates: Arc::clone(&certificates),
+            tickets: Arc::clone(&tickets),
+        };
+        let config = Arc::new(maker.make(None)?);
+        Ok(Self { certificates, tickets, config, clients: ArcSwap::default(), maker, strict })
     }
 
     /// What a new connection is served with.
-    pub(crate) fn secured(&self) -> Secured {
-        let names = self.strict.then(|| Arc::<Certificates>::clone(&self.certificates) as Arc<dyn Names>);
-        Secured { config: Arc::clone(&self.config), names }
+    pub(crate) fn secured(self: &Arc<Self>) -> Secured {
+        Secured(Arc::<Self>::clone(self))
     }
 
-    /// Puts the certificates and ticket keys of a snapshot in use, for handshakes from now on.
+    /// Puts the certificates, the policies for clients and the ticket keys of a snapshot in use, for handshakes
+    /// from now on.
     pub fn install(&self, snapshot: &Snapshot) {
+        // Before anybody is served by a certificate that it did not have: what is asked for first.
+        let make = |asked: &ClientValidation| {
+            // As for the one without, which is there.
+            Arc::new(self.maker.make(Some(asked)).expect("what makes one configuration must make another"))
+        };
+        self.clients.store(Arc::new(clients::Table::new(snapshot, make)));
         self.certificates.0.store(Arc::new(Table::new(snapshot)));
         self.tickets.install(&snapshot.ticket_keys);
     }

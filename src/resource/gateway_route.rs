@@ -1,6 +1,7 @@
 //! The `GatewayRoute` resource: hosts, rules and policy.
 
 use super::{
+    client_validation::ClientValidation,
     policy::{Balancing, Breaker, HealthCheck, Limiter, OutlierEjection, ProxyPolicy},
     port::PortRef,
     rule::Rule as RouteRule,
@@ -166,6 +167,9 @@ pub struct RouteTls {
     /// Tell browsers to use HTTPS only (RFC 6797). Sent on HTTPS responses. Default: not sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts: Option<Hsts>,
+    /// The certificates that clients of the host names must show. Default: none are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_validation: Option<ClientValidation>,
 }
 
 /// The Strict-Transport-Security header (RFC 6797).

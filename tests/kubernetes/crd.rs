@@ -256,6 +256,12 @@ fn limit_cases() -> Vec<(&'static str, Value, &'static str)> {
             with("tls", json!({"hsts": {"maxAgeSeconds": -1}})),
             "greater than or equal to 0",
         ),
+        (
+            "spec.tls.clientValidation.mode",
+            with("tls", json!({"clientValidation": {"caSecret": {"name": "a"}, "mode": "Perhaps"}})),
+            "Unsupported value",
+        ),
+        ("spec.tls.clientValidation.caSecret", with("tls", json!({"clientValidation": {}})), "Required value"),
         ("spec.rules[0].pathSafety", one(json!({"pathSafety": "Loose"})), "Unsupported value"),
         ("spec.rules[0].name", one(json!({"name": "Not A Name"})), "should match"),
         ("spec.rules[0].matches[0].methods[0]", one(json!({"matches": [{"methods": ["get"]}]})), "should match"),

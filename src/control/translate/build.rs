@@ -5,6 +5,7 @@ use super::{
     claims::Policies,
     found::Certificates,
     transport::{self, Asked},
+    validated::ValidatedHosts,
 };
 use crate::{
     control::cache::Cache,
@@ -30,6 +31,8 @@ pub(super) struct Build<'a> {
     pub(super) policies: Policies,
     /// The certificates found so far.
     pub(super) certificates: Certificates,
+    /// The host names that ask for certificates of clients.
+    pub(super) validated: ValidatedHosts,
     entries: Vec<Entry<RuleId>>,
     rules: Vec<Arc<Rule>>,
     ports: Vec<ServicePort>,
@@ -46,6 +49,7 @@ impl<'a> Build<'a> {
             context,
             policies: Policies::default(),
             certificates: Certificates::default(),
+            validated: ValidatedHosts::default(),
             entries: Vec::new(),
             rules: Vec::new(),
             ports: Vec::new(),
@@ -151,6 +155,7 @@ impl<'a> Build<'a> {
             directory: self.directory,
             certificates,
             default_certificate,
+            client_validation: self.validated.finish(&self.entries),
             ticket_keys: Vec::new(),
         };
         Translation {

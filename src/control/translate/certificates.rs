@@ -6,7 +6,13 @@ use super::{
     references::{self, From, SECRET, To},
 };
 use crate::{
-    control::compile::certificate::ParsedCertificate,
+    control::{
+        cache::{Cache, Store, Tracked},
+        compile::{
+            Compile,
+            certificate::{AUTHORITIES, CertificateError, ParsedCertificate},
+        },
+    },
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
@@ -32,7 +38,7 @@ pub(super) struct Wanted<'a> {
 /// Serves a Secret's certificate for some host names, or for all names that it is made for where
 /// none are given.
 pub(super) fn serve(build: &mut Build<'_>, wanted: Wanted<'_>, hosts: &[Arc<str>]) {
-    let Some((namespace, name, parsed)) = find(build, wanted) else { return };
+    let Some((namespace, name, parsed)) = find_certificate(build, wanted) else { return };
     let place = build.certificates.place(&namespace, &name, &parsed);
     warn_of_dates(build, wanted, &parsed);
     let hosts = if hosts.is_empty() { &parsed.names } else { hosts };
@@ -55,7 +61,21 @@ fn serve_host(build: &mut Build<'_>, wanted: Wanted<'_>, parsed: &ParsedCertific
     }
 }
 
-fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>, ParsedCertificate)> {
+/// Where a Secret is, and the part of it that is wanted.
+type FoundPart<T> = (Arc<str>, Arc<str>, T);
+
+/// Finds a part of a Secret, in its newest version, or in the last good one where that is broken. `instead` says
+/// what happens where there is none.
+pub(super) fn find<S, T>(
+    build: &mut Build<'_>,
+    wanted: Wanted<'_>,
+    instead: &str,
+    parts: impl Fn(&Cache) -> &Store<Tracked<S>>,
+) -> Option<FoundPart<T>>
+where
+    S: Compile<Output = Result<T, CertificateError>>,
+    T: Clone + 'static,
+{
     let Wanted { from, namespace, name, .. } = wanted;
     let cache = build.cache;
     let refuse = |build: &mut Build<'_>, reason, message: String| {
@@ -70,18 +90,26 @@ fn find(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<(Arc<str>, Arc<str>
         refuse(build, Reason::InvalidCertificateRef, message);
         return None;
     }
-    let Some((namespace, name, tracked)) = cache.secrets.get_named(namespace, name) else {
-        let message = format!("there is no Secret `{name}` in namespace `{namespace}`: {}", instead(build, wanted));
+    let Some((namespace, name, tracked)) = parts(cache).get_named(namespace, name) else {
+        let message = match cache.secrets.get(namespace, name) {
+            Some(_) => format!("Secret `{name}` cannot be used: its data has no {AUTHORITIES}; {instead}"),
+            None => format!("there is no Secret `{name}` in namespace `{namespace}`: {instead}"),
+        };
         refuse(build, Reason::InvalidCertificateRef, message);
         return None;
     };
-    let (parsed, problem) = tracked.usable();
+    let (found, problem) = tracked.usable();
     if let Some(problem) = problem {
-        let instead = if parsed.is_some() { "its last good version goes on serving" } else { instead(build, wanted) };
+        let instead = if found.is_some() { "its last good version goes on serving" } else { instead };
         let message = format!("Secret `{name}` cannot be used: {problem}; {instead}");
         refuse(build, Reason::InvalidCertificateRef, message);
     }
-    Some((Arc::clone(namespace), Arc::clone(name), parsed?.clone()))
+    Some((Arc::clone(namespace), Arc::clone(name), found?.clone()))
+}
+
+fn find_certificate(build: &mut Build<'_>, wanted: Wanted<'_>) -> Option<FoundPart<ParsedCertificate>> {
+    let instead = instead(build, wanted);
+    find(build, wanted, instead, |cache| &cache.secrets)
 }
 
 /// What TLS clients get where a Secret serves nothing.
@@ -115,7 +143,7 @@ pub(super) fn add_default(build: &mut Build<'_>) {
     let object = ObjectRef::new(Kind::Secret, namespace, name);
     let from = From { kind: SECRET, namespace };
     let wanted = Wanted { object: &object, from, namespace, name, field: "" };
-    let Some((namespace, secret, parsed)) = find(build, wanted) else { return };
+    let Some((namespace, secret, parsed)) = find_certificate(build, wanted) else { return };
     warn_of_dates(build, wanted, &parsed);
     let hostnames = Vec::new();
     build.certificates.default = Some(Found { namespace, secret, parsed, hostnames }.finish());

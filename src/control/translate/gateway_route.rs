@@ -4,7 +4,7 @@ use super::{
     Outcome,
     backends::{self, Part, Wanted},
     build::Build,
-    certificates, limits, policy,
+    certificates, clients, limits, policy,
     references::{From, GATEWAY_ROUTE},
     source::{Selected, Source},
     transport,
@@ -52,11 +52,12 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
     let mut entries = Entries::new(route);
     let rules = spec.rules.as_deref().unwrap_or_default();
     let limits = limits::of_route(build, route);
+    let clients = clients::of_route(build, route, spec.tls.as_ref(), &compiled.hosts);
     for (index, (rule, compiled_rule)) in rules.iter().zip(&compiled.rules).enumerate() {
         note_path_safety(index, compiled_rule.options.path_safety, &mut outcome);
         let rule = translate_rule(build, route, index, rule, compiled_rule, &mut outcome);
         let options = Options { limits: limits.clone(), ..rule.options };
-        let id = build.add_rule(Rule { options, ..rule });
+        let id = build.add_rule(Rule { options, clients: clients.clone(), ..rule });
         entries.add(build, compiled, compiled_rule, id);
     }
     #[cfg(test)]
@@ -111,6 +112,7 @@ fn translate_rule(
     let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
     Rule {
         backends: backends.collect(),
+        clients: None,
         mirror: rule.mirror.as_ref().and_then(|asked| mirror(build, route, index, asked)),
         origin: origin(&route.object, index, rule.name.as_deref()),
         options: compiled.options.clone(),

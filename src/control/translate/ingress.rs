@@ -136,6 +136,7 @@ fn translate_route(
         backends: [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }]
             .into(),
         mirror: None,
+        clients: None,
         options: Options {
             // An Ingress has no word for upgrades, and its users expect WebSockets to work.
             handler: Handler::Web,

@@ -1,3 +1,4 @@
+mod clients;
 mod transport;
 
 use super::*;

@@ -1,7 +1,23 @@
-//! Why TLS handshakes with clients fail, in the words of the metric.
+//! TLS handshakes with clients, and why they fail in the words of the metric.
 
-use crate::metrics::HandshakeFailure;
-use rustls::Error;
+use crate::{
+    metrics::HandshakeFailure,
+    proxy::peer::{Chosen, Hosts},
+};
+use rustls::{Error, server::Acceptor};
+use std::io;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
+
+/// Shakes hands: the name that the client asks for says how. What the client was asked for comes with it.
+pub(super) async fn shake<S>(hosts: &dyn Hosts, stream: S) -> io::Result<(TlsStream<S>, Option<u64>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let started = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+    let Chosen { config, validation } = hosts.choose(started.client_hello().server_name());
+    Ok((started.into_stream(config).await?, validation))
+}
 
 /// Why a handshake failed.
 pub(super) fn failure(error: &std::io::Error) -> HandshakeFailure {
@@ -9,6 +25,7 @@ pub(super) fn failure(error: &std::io::Error) -> HandshakeFailure {
         None => HandshakeFailure::Closed,
         Some(Error::AlertReceived(_)) => HandshakeFailure::Refused,
         Some(Error::PeerIncompatible(_) | Error::NoApplicationProtocol) => HandshakeFailure::Incompatible,
+        Some(Error::NoCertificatesPresented | Error::InvalidCertificate(_)) => HandshakeFailure::ClientCertificate,
         // The one general error of a server's handshake.
         Some(Error::General(_)) => HandshakeFailure::NoCertificate,
         Some(_) => HandshakeFailure::Malformed,

@@ -59,7 +59,31 @@ impl Tickets {
     }
 }
 
-impl ProducesTickets for Tickets {
+/// The tickets of handshakes that ask clients for the same. A ticket of others does not open, so that nobody
+/// who resumes a session gets around being asked.
+#[derive(Debug)]
+struct Scoped {
+    tickets: Arc<Tickets>,
+    /// What clients are asked for.
+    scope: Option<u64>,
+}
+
+impl Tickets {
+    /// The tickets of handshakes that ask clients for this.
+    pub(super) fn of(self: &Arc<Self>, scope: Option<u64>) -> Arc<dyn ProducesTickets> {
+        Arc::new(Scoped { tickets: Arc::clone(self), scope })
+    }
+}
+
+impl Scoped {
+    /// What is authenticated with a ticket, beside its content.
+    fn bound(&self, key: &Key) -> Aad<Vec<u8>> {
+        let scope = self.scope.map(u64::to_be_bytes);
+        Aad::from([&key.name[..], scope.as_ref().map_or(&[][..], |scope| &scope[..])].concat())
+    }
+}
+
+impl ProducesTickets for Scoped {
     fn enabled(&self) -> bool {
         true
     }
@@ -69,21 +93,21 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let keys = self.keys.load();
+        let keys = self.tickets.keys.load();
         let key = keys.first()?;
         let mut sealed = plain.to_vec();
-        let nonce = key.sealing.seal_in_place_append_tag(Aad::from(key.name), &mut sealed).ok()?;
+        let nonce = key.sealing.seal_in_place_append_tag(self.bound(key), &mut sealed).ok()?;
         Some([&key.name[..], &nonce.as_ref()[..], &sealed].concat())
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let (name, rest) = ticket.split_at_checked(NAME)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LEN)?;
-        let keys = self.keys.load();
+        let keys = self.tickets.keys.load();
         let key = keys.iter().find(|key| key.name == name)?;
         let mut opened = sealed.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let length = key.sealing.open_in_place(nonce, Aad::from(key.name), &mut opened).ok()?.len();
+        let length = key.sealing.open_in_place(nonce, self.bound(key), &mut opened).ok()?.len();
         opened.truncate(length);
         Some(opened)
     }
@@ -95,18 +119,19 @@ mod tests {
 
     #[test]
     fn a_ticket_opens_on_every_replica_that_has_its_key() {
-        let (one, other) = (Tickets::random().unwrap(), Tickets::random().unwrap());
+        let [all, others] = [(); 2].map(|()| Arc::new(Tickets::random().unwrap()));
+        let (one, other) = (all.of(None), others.of(None));
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(other.decrypt(&ticket), None, "keys of their own");
-        one.install(&[[1; 32], [2; 32]]);
-        other.install(&[[2; 32], [1; 32]]);
+        all.install(&[[1; 32], [2; 32]]);
+        others.install(&[[2; 32], [1; 32]]);
         let ticket = one.encrypt(b"session").unwrap();
         assert_eq!(other.decrypt(&ticket).unwrap(), b"session");
     }
 
     #[test]
     fn an_altered_ticket_does_not_open() {
-        let tickets = Tickets::random().unwrap();
+        let tickets = Arc::new(Tickets::random().unwrap()).of(None);
         let ticket = tickets.encrypt(b"session").unwrap();
         for at in 0..ticket.len() {
             let mut altered = ticket.clone();
@@ -115,6 +140,18 @@ mod tests {
         }
         for length in 0..ticket.len() {
             assert_eq!(tickets.decrypt(&ticket[..length]), None, "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn a_ticket_opens_for_the_same_demand_alone() {
+        let tickets = Arc::new(Tickets::random().unwrap());
+        let scopes = [None, Some(1), Some(2)];
+        for sealed in scopes {
+            let ticket = tickets.of(sealed).encrypt(b"session").unwrap();
+            for opened in scopes {
+                assert_eq!(tickets.of(opened).decrypt(&ticket).is_some(), opened == sealed, "{sealed:?} {opened:?}");
+            }
         }
     }
 }
