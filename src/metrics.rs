@@ -40,6 +40,8 @@ pub enum Protection {
     HeadTimeout,
     /// A TLS handshake that did not end in time.
     HandshakeTimeout,
+    /// A TLS handshake that had to wait for others.
+    HandshakeDelayed,
     /// A connection that was idle for too long.
     IdleTimeout,
     /// A request body that paused for too long, or came too slowly.
@@ -69,7 +71,7 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 23] = [
+    const ALL: [(Self, &'static str); 24] = [
         (Self::Connections, "connections"),
         (Self::ClientConnections, "client_connections"),
         (Self::UntrustedProxy, "untrusted_proxy"),
@@ -80,6 +82,7 @@ impl Protection {
         (Self::Http2Flood, "http2_flood"),
         (Self::HeadTimeout, "head_timeout"),
         (Self::HandshakeTimeout, "handshake_timeout"),
+        (Self::HandshakeDelayed, "handshake_delayed"),
         (Self::IdleTimeout, "idle_timeout"),
         (Self::BodyTimeout, "body_timeout"),
         (Self::WriteTimeout, "write_timeout"),

@@ -45,3 +45,4 @@ pub(crate) mod clock;
 pub mod core;
 pub(crate) mod install;
 pub(crate) mod installed;
+pub(crate) mod turns;

@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
     "access_log",
     "activity",
     "body",
@@ -58,6 +58,7 @@ const SHARED: [&str; 17] = [
     "peer",
     "permit",
     "request_body",
+    "turns",
 ];
 
 /// The modules whose files import each other in one direction. The data path has its stages.

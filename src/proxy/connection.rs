@@ -70,7 +70,7 @@ async fn secure(
     stream: Counted<Socket>,
     traffic: &Traffic,
 ) {
-    match race(&core.clock, place.alarm(), handshake::shake(&*hosts, stream)).await {
+    match race(&core.clock, place.alarm(), handshake::shake(core, &*hosts, stream)).await {
         Ok(Ok((stream, validation))) => {
             let session = stream.get_ref().1;
             let is_http2 = session.alpn_protocol() == Some(b"h2");

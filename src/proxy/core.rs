@@ -10,6 +10,7 @@ use super::{
     context::Ids,
     installed::Installed,
     limiter::{Counts, Limiter},
+    turns::Turns,
     upstream::pool::Pools,
 };
 use crate::{
@@ -71,6 +72,8 @@ pub(crate) struct Core {
     pub(crate) ids: RefCell<Ids>,
     pub(crate) pools: Rc<Pools>,
     pub(crate) limiter: Limiter,
+    /// For TLS handshakes with clients.
+    pub(crate) handshakes: Turns,
     /// Connections and tunnels, read by the listeners to find the least loaded core.
     load: Arc<AtomicUsize>,
     table: RefCell<Rc<Installed>>,
@@ -101,6 +104,7 @@ impl Core {
             pools: Pools::new(cores, &clock),
             clock,
             limiter: Limiter::new(Arc::clone(&settings.counts), settings.store.as_ref()),
+            handshakes: Turns::default(),
             settings,
             metrics,
             log,

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use futures_util::FutureExt as _;
 use http_body_util::Full;
 use tokio::{sync::watch, task::JoinSet};
 
@@ -164,4 +165,36 @@ async fn twice_as_many_clients_as_there_is_room_for() {
     }
     gateway.protected("connections").await;
     assert!(answered.load(Ordering::Relaxed) >= 2000);
+}
+
+#[tokio::test]
+async fn handshakes_that_come_together_take_turns() {
+    let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
+    let spec = "{hostnames: [a.example], tls: {secretName: a}, rules: [{backends: [{service: echo}]}]}";
+    let folder = Folder::with(backend.address(), spec);
+    folder.secret("a", &authority.issue(&["a.example"]));
+    let gateway = Gateway::start_with(folder, &["--threads", "1"]).await;
+    let client = TlsClient::new(&authority, &[]);
+    let mut connected = Vec::new();
+    for _ in 0..40 {
+        connected.push(Wire::open(gateway.address("https")).await.into_parts().0);
+    }
+    eventually(DEADLINE, "the core has all connections", || async {
+        let open = gateway.metric("paifang_connections").await;
+        if open >= 40.0 { Ok(()) } else { Err(open) }
+    })
+    .await;
+    gateway.signal("STOP");
+    let shaking = connected.into_iter().map(|stream| {
+        let client = client.clone();
+        async move { client.over(stream, "a.example").await }
+    });
+    let mut shaking = Box::pin(futures_util::future::join_all(shaking));
+    // Each says hello at once, and waits for the answer.
+    assert!((&mut shaking).now_or_never().is_none());
+    gateway.signal("CONT");
+    for shaken in shaking.await {
+        shaken.expect("each must have its turn");
+    }
+    gateway.protected("handshake_delayed").await;
 }
