@@ -1,7 +1,6 @@
-# Reads callgrind's output of N and of 2N requests, and prints the instructions per request by
-# source: our files, each crate, the parts of the standard library, functions in C. Code counts
-# where it was written, also where it was inlined: functions say little after whole-program
-# optimisation.
+# Reads callgrind's output of N requests, and prints the instructions per request by source: our
+# files, each crate, the parts of the standard library, functions in C. Code counts where it was
+# written, also where it was inlined: functions say little after whole-program optimisation.
 
 # The name that stands for a source file.
 function group(path) {
@@ -15,8 +14,6 @@ function group(path) {
   if (path ~ /^(src|benches)\//) return path
   return ""
 }
-
-FNR == 1 { sign = NR == 1 ? -1 : 1; split("", names); split("", functions); skip = 0 }
 
 /^(fl|fi|fe|cfl|cfi)=/ {
   match($0, /\([0-9]+\)/)
@@ -41,7 +38,7 @@ FNR == 1 { sign = NR == 1 ? -1 : 1; split("", names); split("", functions); skip
 /^calls=/ { skip = 1; next }
 
 /^[-+*0-9]/ {
-  if (!skip) cost[current == "" ? "C: " called : current] += sign * $2
+  if (!skip) cost[current == "" ? "C: " called : current] += $2
   skip = 0
 }
 
