@@ -33,6 +33,7 @@ pub(crate) mod upstream;
 
 pub(crate) mod body;
 pub(crate) mod error;
+pub(crate) mod extended;
 pub(crate) mod fields;
 pub(crate) mod grpc;
 pub(crate) mod pace;

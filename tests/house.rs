@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 18] = [
+const SHARED: [&str; 19] = [
     "access_log",
     "activity",
     "body",
@@ -50,6 +50,7 @@ const SHARED: [&str; 18] = [
     "core",
     "error",
     "exchange",
+    "extended",
     "fields",
     "grpc",
     "install",

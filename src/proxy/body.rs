@@ -8,7 +8,9 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
+    cell::OnceCell,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -24,7 +26,12 @@ struct Passing {
     /// Keeps the connection from counting as idle.
     busy: Option<Busy>,
     pace: Option<Pace>,
+    /// Where the request goes on after its response: in a tunnel.
+    tunnel: Option<Held>,
 }
+
+/// What keeps a connection from counting as idle, for who needs it longer than a response lasts.
+pub(crate) type Held = Rc<OnceCell<Busy>>;
 
 #[derive(Debug)]
 enum Source {
@@ -42,6 +49,13 @@ impl Body {
         Self::of(Source::Whole(None))
     }
 
+    /// Nothing, for a request that goes on as a tunnel: whoever runs that holds what is returned.
+    pub(crate) fn tunnel() -> (Self, Held) {
+        let (mut body, held) = (Self::empty(), Held::default());
+        body.0.tunnel = Some(Rc::clone(&held));
+        (body, held)
+    }
+
     /// These bytes.
     pub(crate) fn full(bytes: Bytes) -> Self {
         Self::of(Source::Whole(Some(bytes)))
@@ -53,7 +67,7 @@ impl Body {
     }
 
     fn of(source: Source) -> Self {
-        Self(Box::new(Passing { source, exchange: None, busy: None, pace: None }))
+        Self(Box::new(Passing { source, exchange: None, busy: None, pace: None, tunnel: None }))
     }
 
     /// Closes the connection that it came over, and keeps the permit for the endpoint.
@@ -76,7 +90,11 @@ impl Body {
 
     /// Keeps the request going until the body has ended, at this pace.
     pub(crate) fn hold(&mut self, busy: Busy, pace: Pace) {
-        self.0.busy = Some(busy);
+        match self.0.tunnel.take() {
+            // Nobody else fills it.
+            Some(held) => drop(held.set(busy)),
+            None => self.0.busy = Some(busy),
+        }
         self.0.pace = Some(pace);
     }
 }

@@ -157,6 +157,8 @@ where
         .max_concurrent_streams(core.limits().streams)
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(header_list)
+        // For WebSockets (RFC 8441).
+        .enable_connect_protocol()
         .serve_connection(TokioIo::new(Frames::new(stream, core)), service);
     let watched = Watched { core, place, peer, activity: &activity, traffic, heads: false };
     drive(watched, std::pin::pin!(connection)).await;

@@ -4,6 +4,7 @@
 //! address, the id and the path from here, never from header fields.
 
 use super::{
+    extended,
     fields::{Scan, clean_request, connection_tokens, list},
     grpc,
     peer::Peer,
@@ -54,10 +55,15 @@ pub(crate) fn establish<B>(
     if request.version() == Version::HTTP_2 {
         name_host(request);
     }
+    let extended = extended::is_asked(request);
     let deadline = if grpc::is_call(request) { grpc::deadline(request.headers()) } else { None };
     let headers = request.headers_mut();
     let client = client_address(headers, peer, trusted);
-    let upgrade = if may_upgrade { asked_upgrade(headers) } else { None };
+    let upgrade = match () {
+        () if extended => Some(HeaderValue::from_static(extended::WEBSOCKET)),
+        () if may_upgrade => asked_upgrade(headers),
+        () => None,
+    };
     clean_request(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
     let scheme = Scheme::of(headers, peer);

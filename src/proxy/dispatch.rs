@@ -8,6 +8,7 @@ use super::{
     core::{Core, Phase},
     error::Failure,
     exchange::Exchange,
+    extended,
     fields::{Scan, count_hop},
     handler::{self, Routed},
     installed::Installed,
@@ -41,6 +42,7 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
     let scan = admission::scan(request.headers(), peer.trusted);
     let id = context::request_id(request.headers(), &scan, &mut core.ids.borrow_mut());
     exchange.identified(&id);
+    extended::read(request);
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { core, peer, table: &table, rule: None, secure: peer.tls, limits: None };
     let form = Form::of(request);

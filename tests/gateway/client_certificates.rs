@@ -155,7 +155,7 @@ async fn a_host_whose_authorities_are_not_known_serves_nobody() {
 async fn until(gateway: &Gateway, client: &TlsClient, wanted: Option<u16>) {
     eventually(DEADLINE, &format!("{wanted:?}"), || async {
         let status = ask(gateway, client, "secure.example", "secure.example").await;
-        if status == wanted { Ok(()) } else { Err(status) }
+        if status == wanted { Ok(()) } else { Err(format!("{status:?}")) }
     })
     .await;
 }

@@ -10,6 +10,7 @@ mod downgrading;
 mod dripping;
 mod errors;
 mod explaining;
+mod extended_connect;
 mod flooding;
 mod forwarding;
 mod grpc;

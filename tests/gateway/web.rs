@@ -25,7 +25,7 @@ fn first_of(list: &HeaderValue) -> HeaderValue {
 }
 
 /// A WebSocket server that echoes, and agrees to the first sub-protocol; it notes request lines.
-async fn websocket_echo(seen: Arc<Mutex<Vec<Handshake>>>) -> Script {
+pub(crate) async fn websocket_echo(seen: Arc<Mutex<Vec<Handshake>>>) -> Script {
     Script::start(move |wire: Wire, _| {
         let seen = Arc::clone(&seen);
         async move {
