@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::harness::{Backend, Folder, Gateway, Script, Wire, get, request, with_policy};
+use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, Wire, eventually, get, request, with_policy};
 
 const WEIGHTS: [u32; 3] = [10, 10, 30];
 
@@ -85,13 +85,18 @@ async fn less_load_keeps_away_from_an_endpoint_that_does_not_answer() {
     let (a, b) = (Backend::echo("a").await, Backend::echo("b").await);
     let endpoints = [slow.address(), a.address(), b.address()];
     let gateway = Gateway::over(&endpoints, &with_policy("balancing: {strategy: LessLoad}")).await;
-    let mut waiting = Vec::new();
-    while slow.connections() == 0 {
-        let mut wire = gateway.open().await;
-        wire.send(get("a.example", "/")).await;
-        waiting.push(wire);
-        assert!(waiting.len() < 1000, "ties must be broken fairly");
-        tokio::task::yield_now().await;
+    // One after the other, so that nobody else is busy when the slow one has got its request.
+    let mut waiting = gateway.open().await;
+    for attempt in 0.. {
+        assert!(attempt < 1000, "ties must be broken fairly");
+        waiting.send(get("a.example", "/")).await;
+        let has_got_it = eventually(DEADLINE, "the slow one gets a request", || async {
+            if slow.connections() > 0 { Ok(()) } else { Err("none yet") }
+        });
+        tokio::select! {
+            _ = waiting.reply() => {}
+            () = has_got_it => break,
+        }
     }
     let shares = shares(&gateway, 60).await;
     assert_eq!(shares.values().sum::<usize>(), 60, "{shares:?}");
