@@ -54,6 +54,8 @@ pub enum Protection {
     TunnelIdleTimeout,
     /// A request that was refused before it was routed.
     Admission,
+    /// A request for which too many others were under way.
+    Requests,
     /// A log line that was dropped because the writer could not keep up.
     AccessLog,
     /// A request over the rate of its endpoint.
@@ -71,7 +73,7 @@ pub enum Protection {
 }
 
 impl Protection {
-    const ALL: [(Self, &'static str); 24] = [
+    const ALL: [(Self, &'static str); 25] = [
         (Self::Connections, "connections"),
         (Self::ClientConnections, "client_connections"),
         (Self::UntrustedProxy, "untrusted_proxy"),
@@ -89,6 +91,7 @@ impl Protection {
         (Self::StreamIdleTimeout, "stream_idle_timeout"),
         (Self::TunnelIdleTimeout, "tunnel_idle_timeout"),
         (Self::Admission, "admission"),
+        (Self::Requests, "requests"),
         (Self::AccessLog, "access_log"),
         (Self::EndpointLimit, "endpoint_limit"),
         (Self::RequestLimit, "request_limit"),

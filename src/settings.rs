@@ -26,6 +26,8 @@ pub struct Limits {
     pub body_bytes: Option<u64>,
     /// Most connections from clients at one time. Beyond: closed at once. Default 20000.
     pub connections: usize,
+    /// Most requests under way at one time; each core has its part. Beyond: 503 at once. Default 20000.
+    pub requests: usize,
     /// Most connections of one client that is no trusted proxy, `None` for no limit. Beyond: closed at
     /// once. Default none.
     pub connections_of_client: Option<usize>,
@@ -60,6 +62,7 @@ impl Default for Limits {
             headers: 100,
             body_bytes: None,
             connections: 20_000,
+            requests: 20_000,
             connections_of_client: None,
             streams: 100,
             handshake_timeout: Duration::from_secs(10),

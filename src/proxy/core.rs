@@ -84,6 +84,8 @@ pub(crate) struct Core {
     next_connection: Cell<u64>,
     /// Copies of requests under way.
     pub(crate) mirrors: Cell<usize>,
+    /// How many requests may be under way.
+    most_requests: u64,
     log_lines: LogLines,
     connect_lines: LogLines,
 }
@@ -98,6 +100,7 @@ impl Core {
         cores: usize,
     ) -> Rc<Self> {
         let clock = Rc::new(Clock::new());
+        let most_requests = settings.limits.requests.div_ceil(cores) as u64;
         let table = RefCell::new(Rc::new(Installed::empty(Arc::clone(&settings.unrouted))));
         Rc::new(Self {
             index,
@@ -117,6 +120,7 @@ impl Core {
             connections: RefCell::default(),
             next_connection: Cell::new(0),
             mirrors: Cell::new(0),
+            most_requests,
             log_lines: LogLines::default(),
             connect_lines: LogLines::default(),
         })
@@ -125,6 +129,11 @@ impl Core {
     /// The table in use: a request takes it once and keeps it to its end.
     pub(crate) fn table(&self) -> Rc<Installed> {
         Rc::clone(&self.table.borrow())
+    }
+
+    /// Whether so many requests are with endpoints that no more are taken.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.metrics.in_flight.get() >= self.most_requests
     }
 
     pub(crate) fn install(&self, table: Installed) {

@@ -203,6 +203,10 @@ fn check(
     if rule.broken.is_some() {
         return Err(Failure::Misconfigured);
     }
+    if core.is_overloaded() {
+        core.metrics.protect(Protection::Requests);
+        return Err(Failure::Overloaded);
+    }
     if core.limits().body_bytes.is_some_and(|most| declared_length(request.headers()) > most) {
         return Err(Failure::BodyTooLarge);
     }

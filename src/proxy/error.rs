@@ -45,6 +45,8 @@ pub(crate) enum Failure {
     Unhealthy,
     /// The endpoint takes no more requests for so long.
     Limited(Duration),
+    /// Too many requests are under way.
+    Overloaded,
     /// The process has no file descriptor left for a connection to an endpoint.
     NoDescriptors,
     /// No connection to the endpoint.
@@ -89,6 +91,7 @@ impl Failure {
             Self::BreakersOpen => "breaker_open",
             Self::Unhealthy => "no_healthy_endpoint",
             Self::Limited(_) => "rate_limited",
+            Self::Overloaded => "overloaded",
             Self::NoDescriptors => "no_descriptors",
             Self::ConnectFailed => "connect_failed",
             Self::ConnectTimeout => "connect_timeout",

@@ -111,6 +111,7 @@ fn tell(failure: &Failure) -> Told {
         Failure::Limited(_) => {
             told(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", "The service takes no more requests at this rate.")
         }
+        Failure::Overloaded => unavailable("This gateway has too many requests under way."),
         Failure::NoDescriptors => unavailable("This gateway has no room for more connections."),
         Failure::ConnectFailed | Failure::UpstreamTlsFailed | Failure::UpstreamBroken => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer.")
@@ -172,6 +173,7 @@ fn add_headers(response: &mut Response<Body>, failure: &Failure) {
         | Failure::NoEndpoint
         | Failure::BreakersOpen
         | Failure::Unhealthy
+        | Failure::Overloaded
         | Failure::NoDescriptors => {
             headers.insert(RETRY_AFTER, RETRY_SECONDS);
         }

@@ -168,6 +168,44 @@ async fn twice_as_many_clients_as_there_is_room_for() {
 }
 
 #[tokio::test]
+async fn requests_beyond_those_that_may_be_under_way_are_503_at_once() {
+    let (go_on, waits) = watch::channel(false);
+    let backend = Script::start(move |mut wire: Wire, _| {
+        let mut waits = waits.clone();
+        async move {
+            wire.request().await;
+            let _ = waits.wait_for(|go_on| *go_on).await;
+            wire.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    })
+    .await;
+    let flags = ["--max-requests", "4", "--threads", "1"];
+    let gateway = Gateway::start_with(Folder::with(backend.address(), ANY), &flags).await;
+    let mut waiting = Vec::new();
+    for _ in 0..4 {
+        let mut wire = gateway.open().await;
+        wire.send(get("a.example", "/")).await;
+        waiting.push(wire);
+    }
+    eventually(DEADLINE, "four requests are with the endpoint", || async {
+        let reached = backend.connections();
+        if reached == 4 { Ok(()) } else { Err(reached) }
+    })
+    .await;
+    for _ in 0..8 {
+        let refused = gateway.get("/").await;
+        assert_eq!((refused.status, refused.field("retry-after")), (503, Some("1")));
+    }
+    assert_eq!(gateway.admin("/readyz").await.status, 200);
+    gateway.protected("requests").await;
+    go_on.send_replace(true);
+    for mut wire in waiting {
+        assert_eq!(wire.reply().await.status, 200, "those who were first are not disturbed");
+    }
+    assert_eq!(gateway.get("/").await.status, 200);
+}
+
+#[tokio::test]
 async fn handshakes_that_come_together_take_turns() {
     let (authority, backend) = (Authority::new("test"), Backend::echo("echo").await);
     let spec = "{hostnames: [a.example], tls: {secretName: a}, rules: [{backends: [{service: echo}]}]}";

@@ -87,6 +87,7 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 - --log-format={{ .Values.logs.general.format }}
 - --log-level={{ .Values.logs.general.level }}
 - --max-connections={{ int64 .Values.limits.maxConnections }}
+- --max-requests={{ int64 .Values.limits.maxRequests }}
 - --max-connections-per-client={{ int64 .Values.limits.maxConnectionsPerClient }}
 - --max-header-bytes={{ int64 .Values.limits.maxHeaderBytes }}
 - --max-headers={{ int64 .Values.limits.maxHeaders }}

@@ -14,6 +14,9 @@ pub struct LimitArgs {
     /// client. Trusted proxies have no limit.
     #[arg(long, env = "PAIFANG_MAX_CONNECTIONS_PER_CLIENT", value_name = "N", default_value_t = 0, value_parser = in_range(0, 1_000_000))]
     pub max_connections_per_client: usize,
+    /// Most requests under way at one time (503); each core has its part.
+    #[arg(long, env = "PAIFANG_MAX_REQUESTS", value_name = "N", default_value_t = 20_000, value_parser = in_range(1, 1_000_000))]
+    pub max_requests: usize,
     /// Most bytes of the header fields of a request (431).
     #[arg(long, env = "PAIFANG_MAX_HEADER_BYTES", value_name = "BYTES", default_value_t = 16_384, value_parser = in_range(1024, 65_536))]
     pub max_header_bytes: usize,
@@ -62,6 +65,7 @@ impl LimitArgs {
             headers: self.max_headers,
             body_bytes: (self.max_body_bytes > 0).then_some(self.max_body_bytes),
             connections: self.max_connections,
+            requests: self.max_requests,
             connections_of_client: (self.max_connections_per_client > 0).then_some(self.max_connections_per_client),
             handshake_timeout: self.tls_handshake_timeout,
             head_timeout: self.head_timeout,
