@@ -12,7 +12,7 @@ mod tests;
 mod tracked;
 
 pub use pods::{BadWeight, MOST_WEIGHT, Pods, WEIGHT};
-pub use slices::{SERVICE_LABEL, ServiceName, Slices, pod_of};
+pub use slices::{SERVICE_LABEL, ServiceName, Slices, asked_weight, pod_of};
 pub use store::Store;
 pub use tracked::{Held, Tracked, Unreadable};
 

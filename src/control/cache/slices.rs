@@ -1,6 +1,9 @@
 //! EndpointSlices by the Service that they belong to.
 
-use super::{pods::PodName, store::Store};
+use super::{
+    pods::{PodName, WEIGHT},
+    store::Store,
+};
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -98,5 +101,14 @@ pub fn pod_of(endpoint: &Endpoint) -> Option<(&str, Option<&str>)> {
 }
 
 fn same_endpoints(old: &EndpointSlice, new: &EndpointSlice) -> bool {
-    old.endpoints == new.endpoints && old.ports == new.ports && old.address_type == new.address_type
+    let same_weight = asked_weight(old) == asked_weight(new);
+    old.endpoints == new.endpoints && old.ports == new.ports && old.address_type == new.address_type && same_weight
+}
+
+/// What a slice asks for as the weight of its endpoints: an annotation or a label, as it is written.
+#[must_use]
+pub fn asked_weight(slice: &EndpointSlice) -> Option<&str> {
+    let meta = &slice.metadata;
+    let weight = meta.annotations.as_ref().and_then(|words| words.get(WEIGHT));
+    weight.or_else(|| meta.labels.as_ref().and_then(|words| words.get(WEIGHT))).map(String::as_str)
 }

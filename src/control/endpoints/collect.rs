@@ -2,17 +2,14 @@
 
 use crate::{
     control::{
-        cache::{Cache, MOST_WEIGHT, ServiceName, WEIGHT, pod_of},
+        cache::{Cache, MOST_WEIGHT, ServiceName, asked_weight, pod_of},
         ports::{is_tcp, tcp_ports},
     },
     model::endpoint::{Conditions, EndpointFacts, ZoneHint},
 };
-use k8s_openapi::{
-    api::{
-        core::v1::Service,
-        discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
-    },
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+use k8s_openapi::api::{
+    core::v1::Service,
+    discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
 };
 use std::{
     collections::BTreeMap,
@@ -32,7 +29,7 @@ pub(super) fn endpoints_of(
         return Vec::new();
     };
     for slice in cache.slices.of(namespace, name) {
-        let weigh = |endpoint: &Endpoint| of_pod(cache, namespace, endpoint).unwrap_or_else(|| weight(&slice.metadata));
+        let weigh = |endpoint: &Endpoint| of_pod(cache, namespace, endpoint).unwrap_or_else(|| weight(slice));
         collect_slice(slice, port_name, zone, weigh, &mut found);
     }
     found.into_values().collect()
@@ -78,9 +75,9 @@ fn of_pod(cache: &Cache, namespace: &str, endpoint: &Endpoint) -> Option<u32> {
 }
 
 /// The share of each endpoint of a slice: an annotation or a label `paifang.dev/weight` of it.
-fn weight(slice: &ObjectMeta) -> u32 {
-    let asked = |words: &Option<BTreeMap<String, String>>| words.as_ref()?.get(WEIGHT)?.parse().ok();
-    asked(&slice.annotations).or_else(|| asked(&slice.labels)).map_or(1, |weight: u32| weight.min(MOST_WEIGHT))
+fn weight(slice: &EndpointSlice) -> u32 {
+    let asked = asked_weight(slice).and_then(|weight| weight.parse().ok());
+    asked.map_or(1, |weight: u32| weight.min(MOST_WEIGHT))
 }
 
 /// Only the first address has a meaning in the API.
