@@ -219,9 +219,10 @@ impl Tries<'_> {
         Err(failure)
     }
 
-    /// Whether there is a try left, and the time and the budget for it.
+    /// Whether there is a try left, an endpoint for it, and the time and the budget.
     fn may_go_on(&self, now: Moment) -> bool {
-        if self.tried.len() > self.plan.retries() || self.times.are_over(&self.plan.core.clock) {
+        let others = self.plan.cell.load().eligible.len() > self.tried.len();
+        if !others || self.tried.len() > self.plan.retries() || self.times.are_over(&self.plan.core.clock) {
             return false;
         }
         let metrics = &self.plan.core.metrics;
