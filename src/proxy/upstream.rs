@@ -4,12 +4,14 @@ use crate::model::{transport::Transport, upstream::UpstreamPolicy};
 
 pub(crate) mod connect;
 pub(crate) mod connection;
+mod dialling;
 pub(crate) mod forward;
 mod head;
 mod http2;
 pub(crate) mod pool;
 mod reach;
 pub(crate) mod tls;
+mod unanswered;
 
 /// How the endpoints of an upstream are reached.
 #[derive(Clone, Copy, Debug)]

@@ -3,13 +3,11 @@
 use super::{
     head,
     http2::{Multiplexed, Stream},
+    unanswered::{Unanswered, put_back},
 };
 use crate::proxy::request_body::RequestBody;
 use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1},
-};
+use hyper::{body::Incoming, client::conn::http1};
 use std::{net::SocketAddr, rc::Rc};
 
 /// A connection that was just made.
@@ -24,29 +22,6 @@ pub(super) enum Fresh {
 pub(crate) enum Connection {
     Http1(http1::SendRequest<RequestBody>),
     Http2(Stream),
-}
-
-/// How much of a request was sent that got no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unanswered {
-    /// Nothing, and it is back.
-    Unsent,
-    /// Some of it, maybe, and it is gone.
-    Sent,
-}
-
-/// Puts a request back of which nothing was sent.
-pub(super) fn put_back(
-    mut error: TrySendError<Request<RequestBody>>,
-    request: &mut Request<RequestBody>,
-) -> Unanswered {
-    match error.take_message() {
-        Some(unsent) => {
-            *request = unsent;
-            Unanswered::Unsent
-        }
-        None => Unanswered::Sent,
-    }
 }
 
 impl Connection {

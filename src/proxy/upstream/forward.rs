@@ -1,10 +1,6 @@
 //! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{
-    Way,
-    connection::{Connection, Unanswered},
-    reach::reach,
-};
+use super::{Way, connection::Connection, reach::reach, unanswered::Unanswered};
 use crate::proxy::{
     clock::{Clock, Deadline, TimeIsUp, race},
     core::Core,

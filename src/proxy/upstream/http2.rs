@@ -5,7 +5,7 @@
 
 mod waking;
 
-use super::connection::{Unanswered, put_back};
+use super::unanswered::{Unanswered, put_back};
 use crate::proxy::{clock::Clock, error::Failure, request_body::RequestBody};
 use http::{Request, Response, uri::Scheme};
 use hyper::{

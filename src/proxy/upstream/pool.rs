@@ -4,7 +4,7 @@
 //! connections age and end. Their lifetime lies below the 5 s after which common servers close idle
 //! connections, so that we close first.
 
-use super::{connection::Connection, http2::Multiplexed, reach::UnderWay, tls::Configurations};
+use super::{connection::Connection, dialling::UnderWay, http2::Multiplexed, tls::Configurations};
 use crate::{
     live::endpoint::Endpoint,
     model::transport::{EndpointTls, Protocol, Transport},

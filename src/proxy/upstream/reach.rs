@@ -8,50 +8,14 @@ use super::{
     Way,
     connect::Dial,
     connection::{Connection, Fresh},
-    http2::Multiplexed,
+    dialling::{Dialled, Dialling, UnderWay},
 };
 use crate::{
     live::endpoint::Endpoint,
-    proxy::{core::Core, error::Failure, request_body::RequestBody},
+    proxy::{core::Core, error::Failure},
 };
-use futures_util::{
-    FutureExt as _,
-    future::{LocalBoxFuture, Shared, WeakShared},
-};
-use hyper::client::conn::http1;
-use std::{cell::Cell, fmt, rc::Rc, sync::Arc};
-
-/// What a dial that is shared has come to.
-#[derive(Clone)]
-pub(super) enum Dialled {
-    /// All of them may use it.
-    Http2(Rc<Multiplexed>),
-    /// The first of them may take it.
-    Http1(Rc<Cell<Option<http1::SendRequest<RequestBody>>>>),
-}
-
-type Dialling = LocalBoxFuture<'static, Result<Dialled, Failure>>;
-
-/// A dial that is under way, for those who come later.
-#[derive(Clone, Default)]
-pub(super) struct UnderWay(Option<WeakShared<Dialling>>);
-
-impl UnderWay {
-    /// Whether somebody waits for it.
-    pub(super) fn is_some(&self) -> bool {
-        self.join().is_some()
-    }
-
-    fn join(&self) -> Option<Shared<Dialling>> {
-        self.0.as_ref()?.upgrade()
-    }
-}
-
-impl fmt::Debug for UnderWay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("UnderWay").field(&self.0.is_some()).finish()
-    }
-}
+use futures_util::FutureExt as _;
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 /// A connection for a request, and whether it has carried others.
 pub(super) async fn reach(
@@ -91,7 +55,7 @@ async fn together(core: &Rc<Core>, endpoint: &Arc<Endpoint>, way: Way<'_>) -> Re
     let under_way = core.pools.dialling(endpoint, way.transport);
     let dialling = under_way.join().unwrap_or_else(|| {
         let dialling = dial(Rc::clone(core), Arc::clone(endpoint), way).shared();
-        core.pools.dials(endpoint, way.transport, UnderWay(dialling.downgrade()));
+        core.pools.dials(endpoint, way.transport, UnderWay::of(&dialling));
         dialling
     });
     Ok(match dialling.await? {
