@@ -63,10 +63,53 @@ pub(crate) enum Failure {
     UpstreamTimeout,
 }
 
+/// What an endpoint did wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It could not be spoken to.
+    Unreached,
+    /// It broke off, or answered what is not HTTP.
+    Broken,
+    /// It did not answer in time.
+    Silent,
+}
+
 impl Failure {
     /// Whether another endpoint could not help: it is the client's doing, or our own.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::BodyTooLarge | Self::BodyStalled | Self::BodyBroken | Self::NoDescriptors)
+    }
+
+    /// What the endpoint did wrong, where it did.
+    pub(crate) const fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::ConnectFailed | Self::ConnectTimeout | Self::UpstreamTlsFailed | Self::UpstreamTlsTimeout => {
+                Some(Fault::Unreached)
+            }
+            Self::UpstreamBroken => Some(Fault::Broken),
+            Self::UpstreamTimeout => Some(Fault::Silent),
+            Self::BadRequest(_)
+            | Self::AmbiguousPath(_)
+            | Self::UriTooLong
+            | Self::HeadersTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyStalled
+            | Self::BodyBroken
+            | Self::Misdirected
+            | Self::ClientCertificateRequired
+            | Self::ConnectRefused
+            | Self::NotStarted
+            | Self::NoRoute
+            | Self::MethodNotAllowed(_)
+            | Self::HttpsRequired(_)
+            | Self::Misconfigured
+            | Self::NoEndpoint
+            | Self::BreakersOpen
+            | Self::Unhealthy
+            | Self::Limited(_)
+            | Self::Overloaded
+            | Self::NoDescriptors => None,
+        }
     }
 
     /// The word for it in the access log.

@@ -13,7 +13,7 @@ pub(super) use plan::Plan;
 use super::{
     balancer::{Asked, Nobody, pick},
     body::Body,
-    error::Failure,
+    error::{Failure, Fault},
     exchange::Exchange,
     permit::Permit,
     request_body::{BodyWatch, RequestBody},
@@ -111,15 +111,7 @@ impl Last {
     /// Waits a little before a replay, so that many requests that failed together do not come back
     /// together. Another endpoint needs no pause where the first was not reached at all.
     async fn pause(&self, tries: &Tries<'_>) {
-        if matches!(
-            self,
-            Self::Lost(
-                Failure::ConnectFailed
-                    | Failure::ConnectTimeout
-                    | Failure::UpstreamTlsFailed
-                    | Failure::UpstreamTlsTimeout
-            )
-        ) {
+        if matches!(self, Self::Lost(failure) if failure.fault() == Some(Fault::Unreached)) {
             return;
         }
         let doublings = u32::try_from(tries.tried.len()).unwrap_or(u32::MAX).clamp(1, 8) - 1;

@@ -9,7 +9,7 @@ use crate::{
     },
     model::upstream::BreakerPolicy,
     proxy::{
-        error::Failure,
+        error::Fault,
         permit::Permit,
         upstream::forward::{Lost, Sent},
     },
@@ -74,14 +74,10 @@ fn outcome(policy: &BreakerPolicy, sent: &Sent) -> Outcome {
     match sent {
         Ok(answer) if policy.count_server_errors && answer.response.status().is_server_error() => Outcome::Failure,
         Ok(_) => Outcome::Success,
-        Err(Lost { failure, .. }) => match failure {
-            Failure::ConnectFailed
-            | Failure::ConnectTimeout
-            | Failure::UpstreamTlsFailed
-            | Failure::UpstreamTlsTimeout
-            | Failure::UpstreamBroken => Outcome::Failure,
-            Failure::UpstreamTimeout if policy.count_timeouts => Outcome::Failure,
-            _ => Outcome::Unknown,
+        Err(Lost { failure, .. }) => match failure.fault() {
+            Some(Fault::Unreached | Fault::Broken) => Outcome::Failure,
+            Some(Fault::Silent) if policy.count_timeouts => Outcome::Failure,
+            Some(Fault::Silent) | None => Outcome::Unknown,
         },
     }
 }

@@ -4,7 +4,7 @@ use super::{breaker, plan::Plan};
 use crate::{
     live::{breaker::Outcome, health::Judged, moment::Moment},
     model::health::OutlierPolicy,
-    proxy::{error::Failure, permit::Permit, upstream::forward::Sent},
+    proxy::{error::Fault, permit::Permit, upstream::forward::Sent},
 };
 use std::time::Instant;
 
@@ -40,14 +40,10 @@ fn outcome(policy: &OutlierPolicy, sent: &Sent) -> Outcome {
     let is_error = match sent {
         Ok(answer) if answer.response.status().is_server_error() => policy.count_server_errors,
         Ok(_) => false,
-        Err(lost) => match lost.failure {
-            Failure::ConnectFailed
-            | Failure::ConnectTimeout
-            | Failure::UpstreamTlsFailed
-            | Failure::UpstreamTlsTimeout
-            | Failure::UpstreamBroken => policy.count_connect_failures,
-            Failure::UpstreamTimeout => policy.count_timeouts,
-            _ => return Outcome::Unknown,
+        Err(lost) => match lost.failure.fault() {
+            Some(Fault::Unreached | Fault::Broken) => policy.count_connect_failures,
+            Some(Fault::Silent) => policy.count_timeouts,
+            None => return Outcome::Unknown,
         },
     };
     match (is_error, sent) {
