@@ -106,8 +106,8 @@ async fn a_request_that_finds_no_descriptor_says_so() {
     assert_eq!(line["reason"], "no_descriptors", "{line}");
 }
 
-#[tokio::test]
-async fn probes_are_answered_when_no_descriptor_is_left() {
+/// An endpoint that answers nobody until it is told to go on.
+async fn held_up() -> (watch::Sender<bool>, Script) {
     let (go_on, waits) = watch::channel(false);
     let backend = Script::start(move |mut wire: Wire, _| {
         let mut waits = waits.clone();
@@ -118,6 +118,12 @@ async fn probes_are_answered_when_no_descriptor_is_left() {
         }
     })
     .await;
+    (go_on, backend)
+}
+
+#[tokio::test]
+async fn probes_are_answered_when_no_descriptor_is_left() {
+    let (go_on, backend) = held_up().await;
     let gateway = Gateway::start_with_files(Folder::with(backend.address(), ANY), &[], 100).await;
     // One connection, and an endpoint's for each of its streams.
     let mut client = Frames::over(gateway.open().await.into_parts().0, true).await;
@@ -169,16 +175,7 @@ async fn twice_as_many_clients_as_there_is_room_for() {
 
 #[tokio::test]
 async fn requests_beyond_those_that_may_be_under_way_are_503_at_once() {
-    let (go_on, waits) = watch::channel(false);
-    let backend = Script::start(move |mut wire: Wire, _| {
-        let mut waits = waits.clone();
-        async move {
-            wire.request().await;
-            let _ = waits.wait_for(|go_on| *go_on).await;
-            wire.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
-        }
-    })
-    .await;
+    let (go_on, backend) = held_up().await;
     let flags = ["--max-requests", "4", "--threads", "1"];
     let gateway = Gateway::start_with(Folder::with(backend.address(), ANY), &flags).await;
     let mut waiting = Vec::new();

@@ -105,10 +105,10 @@ fn same_endpoints(old: &EndpointSlice, new: &EndpointSlice) -> bool {
     old.endpoints == new.endpoints && old.ports == new.ports && old.address_type == new.address_type && same_weight
 }
 
-/// What a slice asks for as the weight of its endpoints: an annotation or a label, as it is written.
+/// What a slice asks for as the weight of its endpoints, by an annotation, or by a label where that
+/// is no number.
 #[must_use]
-pub fn asked_weight(slice: &EndpointSlice) -> Option<&str> {
-    let meta = &slice.metadata;
-    let weight = meta.annotations.as_ref().and_then(|words| words.get(WEIGHT));
-    weight.or_else(|| meta.labels.as_ref().and_then(|words| words.get(WEIGHT))).map(String::as_str)
+pub fn asked_weight(slice: &EndpointSlice) -> Option<u32> {
+    let asked = |words: &Option<BTreeMap<String, String>>| words.as_ref()?.get(WEIGHT)?.parse().ok();
+    asked(&slice.metadata.annotations).or_else(|| asked(&slice.metadata.labels))
 }

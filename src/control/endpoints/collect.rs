@@ -76,8 +76,7 @@ fn of_pod(cache: &Cache, namespace: &str, endpoint: &Endpoint) -> Option<u32> {
 
 /// The share of each endpoint of a slice: an annotation or a label `paifang.dev/weight` of it.
 fn weight(slice: &EndpointSlice) -> u32 {
-    let asked = asked_weight(slice).and_then(|weight| weight.parse().ok());
-    asked.map_or(1, |weight: u32| weight.min(MOST_WEIGHT))
+    asked_weight(slice).map_or(1, |weight| weight.min(MOST_WEIGHT))
 }
 
 /// Only the first address has a meaning in the API.
