@@ -4,6 +4,7 @@
 //! kube, hyper nor tokio is named here. A resource is what a user wrote; the model is what was
 //! understood.
 
+pub mod call;
 pub mod certificate;
 pub mod client_validation;
 pub mod condition;

@@ -35,6 +35,7 @@ pub(crate) mod body;
 pub(crate) mod error;
 pub(crate) mod extended;
 pub(crate) mod fields;
+mod found;
 pub(crate) mod grpc;
 pub(crate) mod pace;
 pub(crate) mod permit;

@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 19] = [
+const SHARED: [&str; 20] = [
     "access_log",
     "activity",
     "body",
@@ -52,6 +52,7 @@ const SHARED: [&str; 19] = [
     "exchange",
     "extended",
     "fields",
+    "found",
     "grpc",
     "install",
     "installed",
@@ -102,7 +103,8 @@ fn modules_import_in_one_direction() {
         "control" => to != "proxy",
         "proxy" => to != "control",
         "table" | "resource" => false,
-        "model" | "rpc" => to == "table",
+        "rpc" => to == "table",
+        "model" => matches!(to, "rpc" | "table"),
         "live" => matches!(to, "model" | "table"),
         _ => true,
     };

@@ -1,21 +1,43 @@
 //! Rules: what is done with the requests that a table entry takes.
 
 use super::{
-    client_validation::ClientValidation, condition::Reason, diagnostic::ObjectRef, limit::RequestLimits,
-    target::UpstreamId, upstream::TimeLimit,
+    call::{Calls, Resolution},
+    client_validation::ClientValidation,
+    condition::Reason,
+    diagnostic::ObjectRef,
+    limit::RequestLimits,
+    target::UpstreamId,
+    upstream::TimeLimit,
 };
 use crate::table::Ambiguity;
 use http::HeaderValue;
 use std::sync::Arc;
 
 /// The built kinds of handler. The resource has eight; a kind joins this enum when it is built.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Handler {
     /// A reverse proxy for HTTP requests.
     #[default]
     Http,
     /// As Http, and protocol upgrades are passed through.
     Web,
+    /// A call of a method with the request's fields as its message.
+    Rpc(Calls),
+    /// A call of a method with the whole request as its message.
+    Api(Calls),
+}
+
+impl Handler {
+    /// What it is called in the resource.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http => "Http",
+            Self::Web => "Web",
+            Self::Rpc(_) => "Rpc",
+            Self::Api(_) => "Api",
+        }
+    }
 }
 
 /// What to do with paths that a backend could read in another way than the gateway.
@@ -58,6 +80,26 @@ pub struct Backend {
     pub target: BackendTarget,
     /// Its share relative to the other backends of the rule.
     pub weight: u32,
+}
+
+/// Where the requests of a rule go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// To one of these, by its weight.
+    Backends(Box<[Backend]>),
+    /// To the service that the request names.
+    Resolved(Resolution),
+}
+
+impl Targets {
+    /// The backends that are written, none where requests name their service.
+    #[must_use]
+    pub const fn backends(&self) -> &[Backend] {
+        match self {
+            Self::Backends(backends) => backends,
+            Self::Resolved(_) => &[],
+        }
+    }
 }
 
 /// An upstream that gets copies of requests.
@@ -122,7 +164,7 @@ pub struct Rule {
     /// Where it came from.
     pub origin: Origin,
     /// Where requests go.
-    pub backends: Box<[Backend]>,
+    pub targets: Targets,
     /// Who gets copies of them.
     pub mirror: Option<Mirror>,
     /// Which clients they must come from; `None` for anybody.

@@ -13,9 +13,25 @@ pub struct ServicePort {
     pub port: u16,
 }
 
+impl ServicePort {
+    /// The port of a service that registered itself: its nodes have ports of their own, and no Service has port 0.
+    pub const REGISTERED: u16 = 0;
+
+    /// Whether it is known from a registration, not from a Service.
+    #[must_use]
+    pub const fn is_registered(&self) -> bool {
+        self.port == Self::REGISTERED
+    }
+}
+
 impl fmt::Display for ServicePort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}:{}", self.namespace, self.service, self.port)
+        let Self { namespace, service, port } = self;
+        if self.is_registered() {
+            write!(f, "{namespace}/{service}")
+        } else {
+            write!(f, "{namespace}/{service}:{port}")
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     target::ServicePort,
     transport::Transport,
 };
+use crate::rpc::registry::Dialect;
 use http::HeaderName;
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -173,4 +174,6 @@ pub struct Upstream {
     /// How its endpoints are connected to. `None`: what was set for it cannot be used, and its
     /// requests get 500.
     pub transport: Option<Transport>,
+    /// What its endpoints understand when a method is called.
+    pub dialect: Dialect,
 }

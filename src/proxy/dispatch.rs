@@ -10,6 +10,7 @@ use super::{
     exchange::Exchange,
     extended,
     fields::{Scan, count_hop},
+    found::Found,
     handler::{self, Routed},
     installed::Installed,
     limiter::{Asked, Told},
@@ -19,13 +20,10 @@ use super::{
 };
 use crate::{
     metrics::Protection,
-    model::{
-        rule::{PathSafety, Rule},
-        snapshot::RuleId,
-    },
+    model::rule::{PathSafety, Rule},
     table::{
-        Match, Outcome, RequestView,
-        path::{Ambiguity, forwarded, normalise},
+        Outcome, RequestView,
+        path::{forwarded, normalise},
     },
 };
 use http::{
@@ -108,7 +106,7 @@ impl<'t> Answer<'t> {
         self.secure = context.secure;
         let target = check(core, peer, &context, rule, &found, request)?;
         if let Some(limits) = &rule.options.limits {
-            let path = found.path.as_deref().unwrap_or(request.uri().path());
+            let path = found.path(request.uri());
             let (client, headers, matched) = (context.client, request.headers(), &found.matched);
             let asked = Asked { client, headers, matched, path, now: exchange.began() };
             let (told, admitted) = core.limiter.admit(&core.metrics, limits, &asked).await;
@@ -139,14 +137,7 @@ impl<'t> Answer<'t> {
     }
 }
 
-/// The rule that takes a request, and what was found on the way.
-struct Found<'t> {
-    matched: Match<'t, RuleId>,
-    /// The normalised path, where it is not the path as it came.
-    path: Option<String>,
-    ambiguity: Option<Ambiguity>,
-}
-
+/// Looks up the rule that takes a request.
 fn find<'t>(
     core: &Core,
     peer: &Peer,

@@ -17,8 +17,15 @@ use super::{
     request_body::RequestBody,
     retry::Plan,
 };
-use crate::model::rule::{BackendTarget, Handler, Rule};
-use ::http::{Request, Response, Uri};
+use crate::{
+    model::{
+        call::Resolution,
+        rule::{BackendTarget, Handler, Rule, Targets},
+        target::UpstreamId,
+    },
+    rpc::resolver::Wanted,
+};
+use ::http::{Request, Response, Uri, header::HOST};
 use std::rc::Rc;
 
 /// A request whose rule is known, on its way to a handler.
@@ -37,24 +44,48 @@ pub(crate) async fn handle(
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    match (routed.rule.options.handler, &routed.context.upgrade) {
+    match (&routed.rule.options.handler, &routed.context.upgrade) {
         // A success would be a tunnel to nowhere.
         (Handler::Http, Some(_)) if extended::is_asked(request) => Err(Failure::ConnectRefused),
         // Boxed, since few requests need it and all would carry its size.
         (Handler::Web, Some(protocol)) => Box::pin(web::upgrade(routed, protocol, request, exchange)).await,
         (Handler::Http | Handler::Web, _) => http::proxy(routed, request, exchange).await,
+        // No resource leads here: the kinds are refused until they are built.
+        (Handler::Rpc(_) | Handler::Api(_), _) => Err(Failure::Misconfigured),
     }
 }
 
 impl Routed<'_> {
-    /// Picks the backend for this request, and plans how it gets there.
-    pub(crate) fn plan(&self, request: &Request<RequestBody>) -> Result<Plan<'_>, Failure> {
-        let backend = pick_backend(&self.rule.backends, &mut self.core.random.borrow_mut());
-        // Nobody is meant to serve: that is how the rule is written (Gateway API), not a state.
-        let BackendTarget::Upstream(id) = backend.ok_or(Failure::Misconfigured)?.target else {
-            return Err(Failure::Misconfigured);
+    /// Picks the backend for this request.
+    pub(crate) fn pick(&self, request: &Request<RequestBody>) -> Result<UpstreamId, Failure> {
+        let backends = match &self.rule.targets {
+            Targets::Backends(backends) => backends,
+            Targets::Resolved(resolution) => return self.named(resolution, request),
         };
-        let (upstream, cell) = self.table.upstream(id);
+        // Nobody is meant to serve: that is how the rule is written (Gateway API), not a state.
+        let backend = pick_backend(backends, &mut self.core.random.borrow_mut()).ok_or(Failure::Misconfigured)?;
+        match backend.target {
+            BackendTarget::Upstream(id) => Ok(id),
+            BackendTarget::Invalid(_) => Err(Failure::Misconfigured),
+        }
+    }
+
+    /// The service that the request names.
+    fn named(&self, resolution: &Resolution, request: &Request<RequestBody>) -> Result<UpstreamId, Failure> {
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let resolved = resolution.resolver.resolve(host, self.path(request), Wanted::Service);
+        let name = resolved.map_err(|_| Failure::NoRoute)?.service;
+        resolution.services.get(name.as_str()).copied().ok_or(Failure::NoRoute)
+    }
+
+    /// The path that names a service and its method: without the prefix, where that is cut.
+    pub(crate) fn path<'a>(&'a self, request: &'a Request<RequestBody>) -> &'a str {
+        self.target.as_ref().unwrap_or(request.uri()).path()
+    }
+
+    /// Plans how the request gets to an endpoint of this upstream.
+    pub(crate) fn plan(&self, to: UpstreamId, request: &Request<RequestBody>) -> Result<Plan<'_>, Failure> {
+        let (upstream, cell) = self.table.upstream(to);
         let transport = upstream.transport.as_ref().ok_or(Failure::Misconfigured)?;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.context.client, request.headers(), request.uri());
         Ok(Plan {

@@ -131,7 +131,7 @@ fn policy(upstream: &Upstream) -> String {
 
 fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
     let mut text = format!("{}#{}", rule.origin.object, rule.origin.rule);
-    let backends = rule.backends.iter().map(|backend| match &backend.target {
+    let backends = rule.targets.backends().iter().map(|backend| match &backend.target {
         BackendTarget::Upstream(id) => format!("{} x{}", snapshot.upstreams[id.index()].port, backend.weight),
         BackendTarget::Invalid(reason) => format!("!{reason} x{}", backend.weight),
     });

@@ -69,7 +69,7 @@ pub(super) struct Row {
 pub(super) struct Winner {
     #[serde(flatten)]
     pub(super) row: Row,
-    pub(super) handler: String,
+    pub(super) handler: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) captures: BTreeMap<String, String>,
     pub(super) forwarded_path: String,
@@ -173,7 +173,7 @@ fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>, prefix: 
     let rule = &files.translation.snapshot.rules[entry.payload.index()];
     Winner {
         row: describe(files, entry),
-        handler: format!("{:?}", rule.options.handler),
+        handler: rule.options.handler.as_str(),
         captures: captures(entry, &asked.path),
         forwarded_path: forwarded_path(rule, asked, prefix),
         limits: settings::of_route(files, rule),
@@ -213,7 +213,7 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
     let snapshot = &files.translation.snapshot;
     let mut endpoints = Endpoints::default();
     drop(endpoints.cells(&files.cache, &snapshot.upstreams));
-    let total: u64 = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let total: u64 = rule.targets.backends().iter().map(|backend| u64::from(backend.weight)).sum();
     let describe = |backend: &crate::model::rule::Backend| {
         let (upstream, invalid) = match &backend.target {
             BackendTarget::Upstream(id) => (snapshot.upstreams.get(id.index()), None),
@@ -232,7 +232,7 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
             settings: upstream.map(|upstream| settings::of_upstream(files, rule, upstream)).unwrap_or_default(),
         }
     };
-    rule.backends.iter().map(describe).collect()
+    rule.targets.backends().iter().map(describe).collect()
 }
 
 /// In percent, to one decimal.

@@ -3,7 +3,7 @@
 use super::request::Asked;
 use crate::{
     model::{
-        rule::{BackendTarget, Rule},
+        rule::{BackendTarget, Rule, Targets},
         snapshot::RuleId,
     },
     proxy::{admission, reply},
@@ -66,7 +66,8 @@ pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
 
 /// Endpoints are not looked at: the files seldom hold those that will be there.
 fn unbacked(rule: &Rule) -> Option<Own> {
-    let mut taking = rule.backends.iter().filter(|backend| backend.weight > 0);
+    let Targets::Backends(backends) = &rule.targets else { return None };
+    let mut taking = backends.iter().filter(|backend| backend.weight > 0);
     let Some(first) = taking.next() else { return Some(Own::new(500, "all weights are 0")) };
     let BackendTarget::Invalid(reason) = first.target else { return None };
     let none = taking.all(|backend| matches!(backend.target, BackendTarget::Invalid(_)));

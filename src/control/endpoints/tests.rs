@@ -9,6 +9,7 @@ use crate::{
         transport::Transport,
         upstream::UpstreamPolicy,
     },
+    rpc::registry::Dialect,
 };
 use std::sync::atomic::Ordering;
 
@@ -58,6 +59,7 @@ impl World {
             port: port(),
             policy: UpstreamPolicy::default(),
             transport: Some(Transport::default()),
+            dialect: Dialect::Mucp,
         });
         endpoints.refresh_all(&cache);
         Self { cache, endpoints, cell }
@@ -235,6 +237,7 @@ fn a_port_number_is_looked_for_among_the_tcp_ports() {
         port: port(),
         policy: UpstreamPolicy::default(),
         transport: Some(Transport::default()),
+        dialect: Dialect::Mucp,
     });
     endpoints.refresh_all(&cache);
     assert_eq!(addresses(&cell.load().all), ["10.0.0.1:8080"]);

@@ -15,8 +15,10 @@ use crate::{
         rule::Rule,
         snapshot::{RuleId, Snapshot},
         target::{ServicePort, UpstreamId},
+        transport::Protocol,
         upstream::Upstream,
     },
+    rpc::registry::Dialect,
     table::Entry,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -137,7 +139,9 @@ impl<'a> Build<'a> {
         let policy = self.policies.of(&port);
         let asked = Asked { port: &port, scheme: policy.scheme, tls: self.policies.tls_of(&port) };
         let transport = transport::of(self.cache, self.context, &asked, &mut self.diagnostics);
-        Upstream { port, policy, transport }
+        let is_http2 = transport.as_ref().is_some_and(|transport| transport.protocol == Protocol::Http2);
+        let dialect = if is_http2 { Dialect::Grpc } else { Dialect::Mucp };
+        Upstream { port, policy, transport, dialect }
     }
 
     /// The finished translation.

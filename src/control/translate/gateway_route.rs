@@ -14,7 +14,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::{Kind, ObjectRef},
-        rule::{Backend, BackendTarget, Mirror, Options, Origin, PathSafety, Rule},
+        rule::{Backend, BackendTarget, Mirror, Options, Origin, PathSafety, Rule, Targets},
         snapshot::RuleId,
         target::ServicePort,
     },
@@ -111,7 +111,7 @@ fn translate_rule(
     }
     let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
     Rule {
-        backends: backends.collect(),
+        targets: Targets::Backends(backends.collect()),
         clients: None,
         mirror: rule.mirror.as_ref().and_then(|asked| mirror(build, route, index, asked)),
         origin: origin(&route.object, index, rule.name.as_deref()),

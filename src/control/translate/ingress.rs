@@ -17,7 +17,7 @@ use crate::{
     model::{
         condition::{ConditionType, Reason},
         diagnostic::Kind,
-        rule::{Backend, BackendTarget, Handler, Options, Origin, Rule},
+        rule::{Backend, BackendTarget, Handler, Options, Origin, Rule, Targets},
         target::ServicePort,
     },
     table::{Conditions, Entry},
@@ -133,8 +133,9 @@ fn translate_route(
     outcome.upstreams.extend(target.as_ref().ok());
     Rule {
         origin: Origin { object: ingress.object.clone(), rule: index, name: "".into() },
-        backends: [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }]
-            .into(),
+        targets: Targets::Backends(
+            [Backend { target: target.map_or_else(BackendTarget::Invalid, BackendTarget::Upstream), weight: 1 }].into(),
+        ),
         mirror: None,
         clients: None,
         options: Options {

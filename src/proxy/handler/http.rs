@@ -40,7 +40,7 @@ pub(crate) async fn pass(
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
     let core = routed.core;
-    let plan = routed.plan(request)?;
+    let plan = routed.plan(routed.pick(request)?, request)?;
     if let Some(target) = &routed.target {
         *request.uri_mut() = target.clone();
     }
