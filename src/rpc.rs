@@ -7,6 +7,7 @@
 //! metadata                    the headers that travel along
 //! codec, mucp; frame, grpc    the call on the wire, and what its reply says
 //! fault                       errors, and what they are to clients
+//! reflection, transcode       any service of gRPC as JSON, by its own description
 //! stream_text, grpc_web       streams as clients of HTTP read them
 //! ```
 //!
@@ -28,6 +29,8 @@ pub mod mucp;
 pub mod payload;
 #[cfg(test)]
 mod recordings;
+pub mod reflection;
 pub mod registry;
 pub mod resolver;
 pub mod stream_text;
+pub mod transcode;
