@@ -2,6 +2,8 @@
 //! size and pauses.
 
 mod tap;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use tap::{Tap, Tapped};
 
@@ -27,21 +29,19 @@ use tokio::sync::oneshot;
 /// How long a client may send less than the least rate, unless the limit on pauses is shorter.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A request body on its way to the endpoint, measured against the limits.
+/// A request body on its way to the endpoint. One that a client sends is measured against the limits.
 pub(crate) struct RequestBody {
-    /// `None` for a request that is sent again, which never has a body.
-    incoming: Option<Incoming>,
-    /// Boxed, as the copy is: a request moves through many hands, and most have no body.
+    source: Source,
+    /// Boxed, as the tap is: a request moves through many hands, and most have no body.
     guard: Option<Box<Guard>>,
-    copy: Option<Box<Copying>>,
+    tap: Option<Box<Tap>>,
 }
 
-/// What a body has to do with a copy of it.
-enum Copying {
-    /// One is made of it.
-    Of(Tap),
-    /// It is one.
-    Is(Bytes),
+enum Source {
+    /// A client, which sends it once.
+    Client(Incoming),
+    /// All of it is here, until it is handed on.
+    Here(Bytes),
 }
 
 struct Guard {
@@ -84,24 +84,31 @@ impl BodyWatch {
 impl RequestBody {
     /// No body.
     pub(crate) const fn empty() -> Self {
-        Self { incoming: None, guard: None, copy: None }
+        Self::whole(Bytes::new())
     }
 
     /// What a client sends.
     pub(crate) const fn of(incoming: Incoming) -> Self {
-        Self { incoming: Some(incoming), guard: None, copy: None }
+        Self { source: Source::Client(incoming), guard: None, tap: None }
     }
 
-    /// The copy of another one.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        let copy = (!bytes.is_empty()).then(|| Box::new(Copying::Is(bytes)));
-        Self { incoming: None, guard: None, copy }
+    /// These bytes.
+    pub(crate) const fn whole(bytes: Bytes) -> Self {
+        Self { source: Source::Here(bytes), guard: None, tap: None }
+    }
+
+    /// The same body once more. There is none of what a client still sends.
+    pub(crate) fn replica(&self) -> Option<Self> {
+        match &self.source {
+            Source::Here(bytes) => Some(Self::whole(bytes.clone())),
+            Source::Client(incoming) => incoming.is_end_stream().then(Self::empty),
+        }
     }
 
     /// Copies the body up to so many bytes while it passes; the copy arrives at what is returned.
     pub(crate) fn tap(&mut self, most: usize) -> oneshot::Receiver<Tapped> {
         let (tap, copy) = Tap::new(most);
-        self.copy = Some(Box::new(Copying::Of(tap)));
+        self.tap = Some(Box::new(tap));
         copy
     }
 
@@ -201,11 +208,12 @@ impl HttpBody for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = &mut *self;
-        let Some(incoming) = &mut this.incoming else {
-            return match this.copy.take().map(|copy| *copy) {
-                Some(Copying::Is(bytes)) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-                Some(Copying::Of(_)) | None => Poll::Ready(None),
-            };
+        let incoming = match &mut this.source {
+            Source::Client(incoming) => incoming,
+            Source::Here(bytes) => {
+                let bytes = std::mem::take(bytes);
+                return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
+            }
         };
         let polled = Pin::new(&mut *incoming).poll_frame(context);
         if let Some(guard) = &mut this.guard
@@ -213,27 +221,29 @@ impl HttpBody for RequestBody {
         {
             return Poll::Ready(Some(Err(fate)));
         }
-        if let Some(Copying::Of(tap)) = this.copy.as_deref_mut() {
+        if let Some(tap) = &mut this.tap {
             tap.note(&polled, incoming.is_end_stream());
         }
         polled.map(|frame| frame.map(|frame| frame.map(clean_trailers).map_err(|_| BodyError::ClientGone)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.as_ref().map_or_else(|| self.copy.is_none(), Incoming::is_end_stream)
+        match &self.source {
+            Source::Client(incoming) => incoming.is_end_stream(),
+            Source::Here(bytes) => bytes.is_empty(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.incoming, self.copy.as_deref()) {
-            (Some(incoming), _) => incoming.size_hint(),
-            (None, Some(Copying::Is(bytes))) => SizeHint::with_exact(bytes.len() as u64),
-            (None, _) => SizeHint::with_exact(0),
+        match &self.source {
+            Source::Client(incoming) => incoming.size_hint(),
+            Source::Here(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }
 
 impl fmt::Debug for RequestBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestBody").field("incoming", &self.incoming).finish_non_exhaustive()
+        f.debug_struct("RequestBody").field("size", &self.size_hint()).finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Tries: a request goes to an endpoint, and to another where it may and the first one failed.
 //!
 //! What was not sent may be sent again, whatever its method. What was sent may be replayed only
-//! where the method is idempotent (RFC 9110 section 9.2.2), there is no body, and the route asks
+//! where the method is idempotent (RFC 9110 section 9.2.2), no client sends a body, and the route asks
 //! for it. No endpoint is tried twice, and retries have a budget.
 
 mod breaker;
@@ -52,7 +52,7 @@ pub(crate) async fn send(
         };
         exchange.forwarded(permit.endpoint().address(), body.as_ref());
         let key = permit.endpoint().key();
-        let copied = tries.copy(request, body.is_some());
+        let copied = tries.copy(request);
         let last = match tries.once(permit, request, body.as_deref(), copied).await {
             Once::Over(result) => return result,
             Once::Again(last) => last,
@@ -190,12 +190,9 @@ impl Tries<'_> {
     }
 
     /// What is needed to send the request once more after it was sent.
-    fn copy(&self, request: &Request<RequestBody>, has_body: bool) -> Option<Box<Copied>> {
-        let may = self.plan.replays()
-            && !has_body
-            && self.tried.len() < self.plan.retries()
-            && request.method().is_idempotent();
-        may.then(|| Box::new(Copied::of(request)))
+    fn copy(&self, request: &Request<RequestBody>) -> Option<Box<Copied>> {
+        let may = self.plan.replays() && self.tried.len() < self.plan.retries() && request.method().is_idempotent();
+        if may { Copied::of(request).map(Box::new) } else { None }
     }
 
     /// What is answered when no endpoint is left.

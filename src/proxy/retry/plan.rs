@@ -89,27 +89,30 @@ impl Times {
     }
 }
 
-/// A request without a body, kept to be sent again.
+/// A request whose body is all here, kept to be sent again.
 pub(super) struct Copied {
     method: Method,
     /// Which the client spoke: the head is brought into the form of the next connection from it.
     version: Version,
     target: Uri,
     headers: HeaderMap,
+    body: RequestBody,
 }
 
 impl Copied {
-    pub(super) fn of(request: &Request<RequestBody>) -> Self {
-        Self {
+    /// `None` where a client still sends the body, which nobody can send again.
+    pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
+        Some(Self {
+            body: request.body().replica()?,
             method: request.method().clone(),
             version: request.version(),
             target: request.uri().clone(),
             headers: request.headers().clone(),
-        }
+        })
     }
 
     pub(super) fn into_request(self) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::empty());
+        let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.version_mut() = self.version;
         *request.uri_mut() = self.target;
