@@ -6,20 +6,17 @@ use super::{
     clock::{TimeIsUp, race},
     core::{Core, Registration},
     dispatch::dispatch,
-    error::Failure,
     pace::Pace,
     peer::{Arrival, Peer, Secured, Session},
-    reply::{Form, reply},
     request_body::RequestBody,
 };
 use crate::metrics::{HandshakeFailure, Protection};
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, panic::AssertUnwindSafe, pin::Pin, rc::Rc};
+use std::{convert::Infallible, pin::Pin, rc::Rc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -31,6 +28,8 @@ mod handshake;
 mod proxied;
 mod socket;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use counted::{Counted, Traffic};
@@ -164,7 +163,7 @@ where
     drive(watched, std::pin::pin!(connection)).await;
 }
 
-/// Answers a request; a panic costs this one alone.
+/// Answers a request.
 async fn respond(
     core: &Rc<Core>,
     peer: &Rc<Peer>,
@@ -173,34 +172,8 @@ async fn respond(
     request: &mut Request<RequestBody>,
 ) -> Result<Response<Body>, Infallible> {
     let busy = activity.begin();
-    // Pinned first: the wrappers then move a pointer, not the whole future.
-    let answer = std::pin::pin!(dispatch(core, peer, request));
-    let mut response = caught(core, answer).await;
+    let mut response = dispatch(core, peer, request).await;
     // The request lasts until its response has ended, however long that streams.
     response.body_mut().hold(busy, pace);
     Ok(response)
-}
-
-/// The answer; that of a failure where finding it panicked.
-async fn caught(core: &Core, answer: impl Future<Output = Response<Body>>) -> Response<Body> {
-    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|_| {
-        core.metrics.panics.add(1);
-        reply(&Failure::Misconfigured, Form::default())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{metrics::Metrics, proxy::exchange::tests::core};
-
-    #[tokio::test]
-    async fn a_panic_costs_one_request_and_is_counted() {
-        let metrics = Metrics::new(1, 10).expect("the metrics must be valid");
-        let core = core(&metrics);
-        let broken = caught(&core, async { panic!("a request that breaks something") }).await;
-        let whole = caught(&core, async { Response::new(Body::full(Bytes::new())) }).await;
-        assert_eq!((broken.status().as_u16(), whole.status().as_u16()), (500, 200));
-        assert_eq!(core.metrics.panics.get(), 1);
-    }
 }

@@ -26,14 +26,15 @@ use crate::{
         path::{forwarded, normalise},
     },
 };
+use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{CONNECTION, CONTENT_LENGTH, STRICT_TRANSPORT_SECURITY},
     uri::PathAndQuery,
 };
-use std::rc::Rc;
+use std::{panic::AssertUnwindSafe, pin::pin, rc::Rc};
 
-/// Answers one request. Never fails: what goes wrong becomes a response.
+/// Answers one request. Never fails: what goes wrong becomes a response, a panic too.
 pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Request<RequestBody>) -> Response<Body> {
     let table = core.table();
     let mut exchange = Exchange::open(core, &table, peer, request);
@@ -44,7 +45,10 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
     let (version, is_head) = (request.version(), request.method() == Method::HEAD);
     let mut answer = Answer { core, peer, table: &table, rule: None, secure: peer.tls, limits: None };
     let form = Form::of(request);
-    let answered = answer.to(request, &scan, &id, &mut exchange).await;
+    let answered = {
+        let making = pin!(answer.to(request, &scan, &id, &mut exchange));
+        caught(core, AssertUnwindSafe(making).catch_unwind().await)
+    };
     let mut response = answered.unwrap_or_else(|failure| {
         exchange.failed(&failure);
         reply(&failure, form)
@@ -56,6 +60,14 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
     exchange.answered(response.status());
     response.body_mut().settle(exchange);
     response
+}
+
+/// What came of a request; a failure where finding that out panicked.
+fn caught<T>(core: &Core, made: std::thread::Result<Result<T, Failure>>) -> Result<T, Failure> {
+    made.unwrap_or_else(|_| {
+        core.metrics.panics.add(1);
+        Err(Failure::Panicked)
+    })
 }
 
 /// The answer to who asks no further than here. What TRACE would show is nobody's business.

@@ -4,6 +4,9 @@
 use http::Method;
 use std::{fmt, time::Duration};
 
+/// The word of the access log for a request that ended in a panic.
+pub(crate) const PANICKED: &str = "panic";
+
 /// Why a request was not answered by a backend.
 #[derive(Clone, Debug)]
 pub(crate) enum Failure {
@@ -37,6 +40,8 @@ pub(crate) enum Failure {
     HttpsRequired(String),
     /// The rule or its backend cannot serve; its status says why.
     Misconfigured,
+    /// The gateway itself broke.
+    Panicked,
     /// The upstream has no endpoint that takes requests.
     NoEndpoint,
     /// The breakers of all endpoints are open.
@@ -103,6 +108,7 @@ impl Failure {
             | Self::MethodNotAllowed(_)
             | Self::HttpsRequired(_)
             | Self::Misconfigured
+            | Self::Panicked
             | Self::NoEndpoint
             | Self::BreakersOpen
             | Self::Unhealthy
@@ -130,6 +136,7 @@ impl Failure {
             Self::MethodNotAllowed(_) => "method_not_allowed",
             Self::HttpsRequired(_) => "https_required",
             Self::Misconfigured => "misconfigured",
+            Self::Panicked => PANICKED,
             Self::NoEndpoint => "no_endpoint",
             Self::BreakersOpen => "breaker_open",
             Self::Unhealthy => "no_healthy_endpoint",

@@ -4,7 +4,7 @@
 use super::{
     access_log::Line,
     core::Core,
-    error::{BodyError, Failure},
+    error::{BodyError, Failure, PANICKED},
     installed::Installed,
     peer::Peer,
     request_body::BodyWatch,
@@ -163,7 +163,7 @@ impl Exchange {
 
     fn unanswered(&mut self) {
         let (status, reason) = if std::thread::panicking() {
-            (StatusCode::INTERNAL_SERVER_ERROR, "panic")
+            (StatusCode::INTERNAL_SERVER_ERROR, PANICKED)
         } else {
             (StatusCode::from_u16(CLIENT_CLOSED).unwrap_or(StatusCode::BAD_REQUEST), BodyError::ClientGone.reason())
         };

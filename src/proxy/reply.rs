@@ -105,6 +105,9 @@ fn tell(failure: &Failure) -> Told {
         Failure::Misconfigured => {
             told(StatusCode::INTERNAL_SERVER_ERROR, "Misconfigured", "The route cannot be served as it is configured.")
         }
+        Failure::Panicked => {
+            told(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "This gateway failed at the request.")
+        }
         Failure::NoEndpoint => unavailable("No endpoint of the service is ready."),
         Failure::BreakersOpen => unavailable("The service has a rest after failures."),
         Failure::Unhealthy => unavailable("No endpoint of the service is healthy."),

@@ -2,12 +2,16 @@ use super::*;
 use crate::{
     lifecycle::vital::Vitals,
     metrics::{CoreMetrics, Metrics},
-    proxy::core::CoreSettings,
+    proxy::{access_log::LogBuffer, core::CoreSettings},
     settings::{Limits, TrustedProxies},
 };
 use std::sync::Arc;
 
 pub(crate) fn core(metrics: &Metrics) -> Rc<Core> {
+    logging_core(metrics, None)
+}
+
+pub(crate) fn logging_core(metrics: &Metrics, log: Option<LogBuffer>) -> Rc<Core> {
     let settings = CoreSettings {
         limits: Arc::new(Limits::default()),
         trusted: Arc::new(TrustedProxies::default()),
@@ -16,7 +20,7 @@ pub(crate) fn core(metrics: &Metrics) -> Rc<Core> {
         store: None,
         vitals: Vitals::new().0,
     };
-    Core::new(0, settings, Arc::<CoreMetrics>::default(), None, Arc::default(), 1)
+    Core::new(0, settings, Arc::<CoreMetrics>::default(), log, Arc::default(), 1)
 }
 
 fn open(core: &Rc<Core>) -> Box<Exchange> {
