@@ -4,6 +4,7 @@
 //! scrapes. Labels come from configuration, never from a request.
 
 pub mod cell;
+pub mod grpc;
 pub mod outages;
 pub mod reading;
 pub mod routes;
@@ -12,6 +13,7 @@ pub use reading::{Reading, Readings};
 
 use crate::live::breaker::BreakerState;
 use cell::{Histogram, Single};
+use grpc::GrpcStatus;
 use outages::Outages;
 use prometheus::{Encoder as _, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use routes::Routes;
@@ -191,6 +193,7 @@ pub struct CoreMetrics {
     /// Endpoints that were ejected.
     pub ejections: Single,
     breakers: [Single; BREAKER_STATES.len()],
+    grpc_errors: [Single; GrpcStatus::ALL.len()],
 }
 
 impl CoreMetrics {
@@ -219,6 +222,11 @@ impl CoreMetrics {
         if let Some(at) = BREAKER_STATES.iter().position(|(state, _)| *state == to) {
             self.breakers[at].add(1);
         }
+    }
+
+    /// Counts a call of gRPC that the gateway itself has answered.
+    pub fn grpc_failed(&self, status: GrpcStatus) {
+        self.grpc_errors[status.place()].add(1);
     }
 
     /// Counts the copy of a request.

@@ -1,6 +1,6 @@
 //! Counters that one core writes with plain stores and any thread reads.
 
-use super::{BREAKER_STATES, CoreMetrics, HandshakeFailure, Mirrored, Protection};
+use super::{BREAKER_STATES, CoreMetrics, HandshakeFailure, Mirrored, Protection, grpc::GrpcStatus};
 use prometheus::{
     core::{Collector, Desc},
     proto,
@@ -67,8 +67,13 @@ pub(super) struct CoresCollector {
     descriptions: Vec<Desc>,
 }
 
-const FAMILIES: [(&str, &str, &[&str]); 15] = [
+const FAMILIES: [(&str, &str, &[&str]); 16] = [
     ("paifang_http_request_duration_seconds", "Time from the request head to the end of the response.", &[]),
+    (
+        "paifang_grpc_errors_total",
+        "Calls of gRPC that the gateway itself has answered, by status; their HTTP code is 200.",
+        &["grpc_status"],
+    ),
     ("paifang_connections", "Connections from clients that are open.", &[]),
     ("paifang_upstream_connects_total", "New connections to endpoints by result.", &["result"]),
     ("paifang_upstream_resends_total", "Requests sent again because a pooled connection had died unused.", &[]),
@@ -210,8 +215,17 @@ impl Collector for CoresCollector {
             .enumerate()
             .map(|(at, (_, word))| counter(self.sum(|core| core.breakers[at].get()), &[("to", word)]))
             .collect();
+        let grpc_errors = GrpcStatus::ALL
+            .iter()
+            .enumerate()
+            .map(|(at, status)| {
+                let calls = self.sum(|core| core.grpc_errors[at].get());
+                counter(calls, &[("grpc_status", &status.number().to_string())])
+            })
+            .collect();
         let all = [
             (HISTOGRAM, vec![self.duration()]),
+            (COUNTER, grpc_errors),
             (GAUGE, vec![gauge(self.sum(|core| core.connections.get()), &[])]),
             (COUNTER, connects),
             (COUNTER, vec![counter(self.sum(|core| core.resends.get()), &[])]),

@@ -49,6 +49,8 @@ pub(crate) struct Line<'l> {
     pub(crate) user_agent: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grpc_status: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +144,7 @@ mod tests {
             request_id: None,
             user_agent: Some("\u{202e}evil\"\n".into()),
             reason: None,
+            grpc_status: None,
         }
     }
 

@@ -50,7 +50,7 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
         caught(core, AssertUnwindSafe(making).catch_unwind().await)
     };
     let mut response = answered.unwrap_or_else(|failure| {
-        exchange.failed(&failure);
+        exchange.failed(&failure, form.grpc_status(&failure));
         reply(&failure, form)
     });
     answer.finish(version, id, &mut response);

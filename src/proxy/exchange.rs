@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     live::moment::Moment,
-    metrics::Protection,
+    metrics::{Protection, grpc::GrpcStatus},
     model::{rule::Rule, snapshot::RuleId},
 };
 use http::{HeaderValue, Method, StatusCode, Uri, Version};
@@ -60,6 +60,8 @@ struct Detail {
     id: Option<HeaderValue>,
     endpoint: Option<SocketAddr>,
     reason: Option<&'static str>,
+    /// What a call of gRPC was told by the gateway itself.
+    grpc_status: Option<u16>,
     rule: Option<Arc<Rule>>,
 }
 
@@ -119,7 +121,14 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn failed(&mut self, failure: &Failure) {
+    /// `grpc` is what a call of gRPC is told of the failure.
+    pub(crate) fn failed(&mut self, failure: &Failure, grpc: Option<GrpcStatus>) {
+        if let Some(status) = grpc {
+            self.core.metrics.grpc_failed(status);
+            if let Some(detail) = &mut self.detail {
+                detail.grpc_status = Some(status.number());
+            }
+        }
         if matches!(failure, Failure::BodyStalled) {
             self.core.metrics.protect(Protection::BodyTimeout);
         }
@@ -188,6 +197,7 @@ impl Detail {
             id: None,
             endpoint: None,
             reason: None,
+            grpc_status: None,
             rule: None,
         }
     }
@@ -236,6 +246,7 @@ fn line<'e>(exchange: &'e Exchange, detail: &'e Detail, elapsed: Duration) -> Li
         request_id: detail.id.as_ref().map(text),
         user_agent: detail.user_agent.as_ref().map(text),
         reason: detail.reason,
+        grpc_status: detail.grpc_status,
     }
 }
 

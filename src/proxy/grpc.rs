@@ -1,6 +1,7 @@
 //! What the gateway knows of gRPC: its calls, their deadlines, and the status codes that tell
 //! clients what went wrong. Messages pass unread.
 
+use crate::metrics::grpc::GrpcStatus;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header::CONTENT_TYPE};
 use std::time::Duration;
 
@@ -41,18 +42,20 @@ pub(crate) fn deadline(headers: &HeaderMap) -> Option<Duration> {
 /// The status code of gRPC for one of HTTP. Where the gateway knows more than a client that sees
 /// HTTP alone, it says more than gRPC's own table: what is limited or too large (8), and what took
 /// too long (4).
-pub(crate) const fn status_of(status: StatusCode) -> u16 {
+pub(crate) const fn status_of(status: StatusCode) -> GrpcStatus {
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => 13,
-        StatusCode::UNAUTHORIZED => 16,
-        StatusCode::FORBIDDEN => 7,
-        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => 12,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => 4,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            8
+        StatusCode::BAD_REQUEST | StatusCode::INTERNAL_SERVER_ERROR => GrpcStatus::Internal,
+        StatusCode::UNAUTHORIZED => GrpcStatus::Unauthenticated,
+        StatusCode::FORBIDDEN => GrpcStatus::PermissionDenied,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
+            GrpcStatus::Unimplemented
         }
-        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => 14,
-        _ => 2,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => GrpcStatus::DeadlineExceeded,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            GrpcStatus::ResourceExhausted
+        }
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => GrpcStatus::Unavailable,
+        _ => GrpcStatus::Unknown,
     }
 }
 

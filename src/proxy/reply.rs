@@ -3,6 +3,7 @@
 //! What is told to clients is generic: no address, no name of a backend, no text of a library.
 
 use super::{body::Body, error::Failure, grpc};
+use crate::metrics::grpc::GrpcStatus;
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -44,6 +45,11 @@ impl Form {
     /// The form for a request.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         if grpc::is_call(request) { Self::Grpc } else { Self::Rest }
+    }
+
+    /// What a call of gRPC is told of a failure, where this is one.
+    pub(crate) fn grpc_status(self, failure: &Failure) -> Option<GrpcStatus> {
+        (self == Self::Grpc).then(|| grpc::status_of(tell(failure).status))
     }
 }
 
@@ -155,7 +161,7 @@ fn grpc_head(told: &Told) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(grpc::MEDIA_TYPE));
-    headers.insert(GRPC_STATUS, grpc::status_of(told.status).into());
+    headers.insert(GRPC_STATUS, grpc::status_of(told.status).number().into());
     // None of our messages has what would have to be encoded.
     headers.insert(GRPC_MESSAGE, HeaderValue::from_static(told.message));
     response

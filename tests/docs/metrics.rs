@@ -38,7 +38,7 @@ pub(crate) struct Family {
 }
 
 /// Labels whose values are a closed list that the registry shows by itself.
-const CLOSED: [&str; 5] = ["cause", "rule", "result", "state", "to"];
+const CLOSED: [&str; 6] = ["cause", "grpc_status", "rule", "result", "state", "to"];
 
 /// The page.
 pub(crate) fn page() -> String {

@@ -135,7 +135,11 @@ async fn the_deadline_of_the_client_ends_the_wait_for_an_answer() {
 
 #[tokio::test]
 async fn errors_of_the_gateway_are_errors_of_grpc() {
-    let peer = Peer::echo().await;
+    let peer = Peer::start(100, |_| async {
+        let head = Response::builder().header("content-type", "application/grpc").header("grpc-status", "14");
+        head.body(whole("")).unwrap()
+    })
+    .await;
     let (gateway, mut client) = start(&peer).await;
     for (path, status, reason) in [
         ("/nowhere.Say/Hello", "12", "no_route"),
@@ -150,7 +154,12 @@ async fn errors_of_the_gateway_are_errors_of_grpc() {
         assert_eq!((response.status().as_u16(), &headers["content-type"]), (200, &"application/grpc".parse().unwrap()));
         assert_eq!(headers["grpc-status"], status, "{path}");
         assert!(headers.contains_key("grpc-message") && headers.contains_key("x-request-id"), "{path}");
-        assert_eq!(gateway.logged(path).await["reason"], reason, "{path}");
+        let line = gateway.logged(path).await;
+        assert_eq!((&line["reason"], line["grpc_status"].to_string()), (&reason.into(), status.to_owned()), "{path}");
+    }
+    for (status, calls) in [("12", 1.0), ("13", 2.0), ("14", 2.0), ("4", 0.0)] {
+        let series = format!("paifang_grpc_errors_total{{grpc_status=\"{status}\"}}");
+        assert_eq!(gateway.metric(&series).await, calls, "{series}");
     }
     let web = Request::post("https://a.example/nowhere").header("content-type", "application/grpc-web");
     assert_eq!(
@@ -158,6 +167,11 @@ async fn errors_of_the_gateway_are_errors_of_grpc() {
         404,
         "gRPC-Web is another protocol"
     );
+    let failed = client.open(call("/echo.Say/Fails").body(whole("ask")).unwrap()).await.unwrap();
+    assert_eq!(failed.headers()["grpc-status"], "14");
+    let line = gateway.logged("/echo.Say/Fails").await;
+    assert!(line.get("grpc_status").is_none(), "what services answer is not read: {line}");
+    assert_eq!(gateway.metric("paifang_grpc_errors_total{grpc_status=\"14\"}").await, 2.0);
 }
 
 #[tokio::test]
