@@ -26,6 +26,8 @@ pub mod limiter;
 pub(crate) mod handler;
 
 pub(crate) mod retry;
+#[cfg(any(test, feature = "bench"))]
+pub use retry::permits::Permits;
 
 pub(crate) mod balancer;
 pub(crate) mod request_body;

@@ -6,6 +6,8 @@
 
 mod breaker;
 mod outlier;
+#[cfg(any(test, feature = "bench"))]
+pub(crate) mod permits;
 mod plan;
 
 pub(super) use plan::Plan;
@@ -43,7 +45,7 @@ pub(crate) async fn send(
     body: Option<Rc<BodyWatch>>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
+    let mut tries = Tries::of(plan);
     let mut now = exchange.began();
     loop {
         let permit = match tries.permit(now) {
@@ -69,7 +71,7 @@ pub(crate) async fn send(
 
 /// Sends a request to one endpoint, whatever comes of it, and returns the response head.
 pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Response<Body>, Failure> {
-    let mut tries = Tries { plan, times: plan.times(), tried: Vec::new(), last: None };
+    let mut tries = Tries::of(plan);
     let permit = tries.permit(Moment::of(Instant::now()))?;
     match tries.once(permit, request, None, None).await {
         Once::Over(result) => result,
@@ -118,6 +120,12 @@ impl Last {
         let longest = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
         let share = tries.plan.core.random.borrow_mut().f64();
         tokio::time::sleep(longest.mul_f64(share)).await;
+    }
+}
+
+impl<'p> Tries<'p> {
+    fn of(plan: &'p Plan<'p>) -> Self {
+        Self { plan, times: plan.times(), tried: Vec::new(), last: None }
     }
 }
 
