@@ -9,16 +9,19 @@ pub mod client_validation;
 pub mod crd;
 pub mod duration;
 pub mod gateway_route;
+pub mod handler;
 pub mod matches;
 pub mod mirror;
 pub mod policy;
 pub mod port;
+pub mod resolver;
 pub mod rule;
 pub mod schema;
 pub mod status;
 
 pub use client_validation::{ClientValidation, ClientValidationMode};
 pub use gateway_route::{GatewayRoute, GatewayRouteSpec, Hsts, PolicyTarget, RouteTls};
+pub use handler::{ApiHandler, Handler, HandlerType, RpcHandler};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use mirror::Mirror;
 pub use policy::{
@@ -27,5 +30,6 @@ pub use policy::{
     Scheme, SecretRef,
 };
 pub use port::PortRef;
-pub use rule::{BackendRef, Handler, HandlerType, PathSafety, Rule};
+pub use resolver::{Resolver, ResolverType};
+pub use rule::{BackendRef, PathSafety, Rule};
 pub use status::{EndpointCounts, GatewayRouteStatus};

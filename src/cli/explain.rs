@@ -6,8 +6,8 @@
 //! `status` (the answer of the gateway itself, absent where a backend answers), `reason` (why it
 //! answers itself), `allow` (the methods of a 405), `winner` (absent where no rule takes the
 //! request; what it would do is not done where there is a `status`) and `losers`, both with `object`, `rule`, `name`, `file`,
-//! `line`, `host`, `pathType`, `path`; the winner also with `handler`, `captures`, `forwardedPath`
-//! `limits`, `mirror` (`service`, `port`, `percent`, and the place that sets it) and `backends`
+//! `line`, `host`, `pathType`, `path`; the winner also with `handler`, `resolver` (`type`, `namespace`),
+//! `service`, `method`, `dialect` (where it names what is called), `captures`, `forwardedPath`, `limits`, `mirror` (`service`, `port`, `percent`, and the place that sets it) and `backends`
 //! (`service`, `port`, `weight`, `share` in percent, `ready`, `endpoints`, `settings`, and `invalid`
 //! with a reason word where it cannot be used); a loser with `why`; and `omitted`, how many more
 //! losers there are. Members of `limits` and `settings` have `setting`, the field without `spec.`,
@@ -15,6 +15,7 @@
 //! `file` and `line`.
 
 mod answer;
+mod called;
 mod own;
 mod request;
 mod settings;

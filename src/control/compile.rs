@@ -4,6 +4,7 @@
 //! pointers. Whatever depends on other objects belongs to `translate`.
 
 pub mod authorities;
+pub mod calls;
 pub mod certificate;
 mod conditions;
 mod hosts;

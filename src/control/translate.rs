@@ -18,6 +18,7 @@ mod limits;
 mod policy;
 pub mod references;
 mod reports;
+mod resolving;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,18 @@
 //! One rule of a route: what it takes, how it handles it, and where it sends it.
 
-use super::{matches::RouteMatch, mirror::Mirror, port::PortRef};
+use super::{handler::Handler, matches::RouteMatch, mirror::Mirror, port::PortRef, resolver::Resolver};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Requests that match go to one of the backends by the handler named.
+/// Requests that match go to one of the backends, or to the service that the resolver finds, by the
+/// handler named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.backends) && self.backends.size() > 0").message("backends must name at least one Service").field_path(".backends")
+    validation = Rule::new("has(self.resolver) || (has(self.backends) && self.backends.size() > 0)").message("backends must name at least one Service, unless a resolver is set").field_path(".backends"),
+    validation = Rule::new("!has(self.resolver) || !has(self.backends)").message("set exactly one of backends (the Services that requests go to) and resolver (requests name their service)").field_path(".resolver"),
+    validation = Rule::new("!has(self.resolver) || !has(self.handler) || !((has(self.handler.rpc) && has(self.handler.rpc.service)) || (has(self.handler.api) && has(self.handler.api.service)))").message("the service of a call belongs to a rule with backends: a resolver finds it").field_path(".handler")
 )]
 pub struct Rule {
     /// A name for the rule, unique in the route, shown in status and logs. Optional.
@@ -20,13 +23,17 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub matches: Vec<RouteMatch>,
-    /// How a request is handled. Default: Http.
+    /// How a request is handled. Default: Http; Api in a rule with a resolver.
     #[serde(default, skip_serializing_if = "Handler::is_default")]
     pub handler: Handler,
     /// The Services that requests go to, in proportion to their weights. At least 1, at most 16.
+    /// Not together with a resolver.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub backends: Vec<BackendRef>,
+    /// Instead of backends: how the service is found that each request names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<Resolver>,
     /// A Service that gets copies of the requests. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,
@@ -34,46 +41,6 @@ pub struct Rule {
     /// Default: Strict.
     #[serde(default, skip_serializing_if = "PathSafety::is_default")]
     pub path_safety: PathSafety,
-}
-
-/// How a request is handled.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("self.type in ['Http', 'Web']").message("handler.type is not available in this version: use Http or Web").field_path(".type")
-)]
-pub struct Handler {
-    /// The kind of handler. Default: Http.
-    #[serde(default, rename = "type")]
-    pub type_: HandlerType,
-}
-
-impl Handler {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// The kinds of handler.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum HandlerType {
-    /// A reverse proxy for HTTP requests. An Upgrade header is not passed on.
-    #[default]
-    Http,
-    /// As Http, and WebSocket or any other protocol upgrade is passed through.
-    Web,
-    /// A call of an RPC method with the request's body as its message.
-    Rpc,
-    /// A call of an RPC method with the whole HTTP request as its message.
-    Api,
-    /// The request is published as an event.
-    Event,
-    /// The request is published as a CloudEvent.
-    CloudEvents,
-    /// Publish and subscribe over HTTP and WebSocket.
-    Broker,
-    /// The registry of services, read and written over HTTP.
-    Registry,
 }
 
 /// A Service that receives requests.

@@ -249,6 +249,7 @@ mod tests {
     fn a_good_route_passes() {
         assert_eq!(violations(&json!({"rules": [{"backends": [{"service": "a", "port": 80}]}]})), Vec::<String>::new());
         assert_eq!(violations(&json!({"policyFor": {"service": "a"}, "balancing": {}})), Vec::<String>::new());
+        assert_eq!(violations(&json!({"rules": [{"resolver": {}}]})), Vec::<String>::new());
     }
 
     #[test]
@@ -261,7 +262,11 @@ mod tests {
             (rule(json!({"backends": [{"service": "a", "weight": -1}]})), "too small: the least is 0"),
             (rule(json!({"backends": "a"})), "spec.rules[0].backends: must be a list, not `\"a\"`"),
             (rule(json!({"backends": backend, "pathSafety": "Loose"})), "use one of"),
-            (rule(json!({"backends": backend, "handler": {"type": "Rpc"}})), "use Http or Web"),
+            (rule(json!({"backends": backend, "handler": {"type": "Event"}})), "use Http, Web, Rpc or Api"),
+            (rule(json!({"backends": backend, "handler": {"rpc": {}}})), "handler.rpc needs handler.type Rpc"),
+            (rule(json!({"backends": backend, "resolver": {}})), "set exactly one of backends"),
+            (rule(json!({"resolver": {"namespace": "a b"}})), "spec.rules[0].resolver.namespace: `a b` must match"),
+            (rule(json!({"resolver": {"type": "micro"}})), "use one of Micro, Path, VPath, Host, Grpc"),
             (rule(json!({"backends": backend, "backend": "a"})), "spec.rules[0].backend: is no field"),
             (rule(json!({"backends": backend, "pathsafety": "Raw"})), "write pathSafety"),
             (rule(json!({"backends": backend, "matches": [{"path": {"value": "a"}}]})), "path.value must start with"),

@@ -80,6 +80,12 @@ impl Resolver {
         self.kind
     }
 
+    /// What is put in front of names.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// What a request names: `host` as the request has it, and the path without its query, percent-encoded.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ async fn every_rule_takes_the_good_and_refuses_the_bad() {
 type Case = (&'static str, Value, Value, &'static str);
 
 fn rule_cases() -> Vec<Case> {
-    [route_cases(), path_cases(), traffic_cases(), health_cases()].concat()
+    [route_cases(), call_cases(), path_cases(), traffic_cases(), health_cases()].concat()
 }
 
 /// What a route is made of.
@@ -93,13 +93,44 @@ fn route_cases() -> Vec<Case> {
             "spec.rules[0].backends",
             json!({"rules": rules()}),
             json!({"rules": [{"name": "a"}]}),
-            "backends must name at least one Service",
+            "backends must name at least one Service, unless a resolver is set",
+        ),
+    ]
+}
+
+/// Calls of methods.
+fn call_cases() -> Vec<Case> {
+    let resolver = |more: Value| json!({"rules": [{"resolver": {}, "handler": more}]});
+    vec![
+        (
+            "spec.rules[0].resolver",
+            json!({"rules": [{"resolver": {"type": "Grpc", "namespace": ""}}]}),
+            one(json!({"resolver": {}})),
+            "set exactly one of backends (the Services that requests go to) and resolver",
         ),
         (
             "spec.rules[0].handler.type",
-            one(json!({"handler": {"type": "Web"}})),
             one(json!({"handler": {"type": "Rpc"}})),
-            "handler.type is not available in this version: use Http or Web",
+            one(json!({"handler": {"type": "Event"}})),
+            "handler.type is not available in this version: use Http, Web, Rpc or Api",
+        ),
+        (
+            "spec.rules[0].handler.rpc",
+            one(json!({"handler": {"type": "Rpc", "rpc": {"service": "go.micro.api.a", "method": "Say.Hello"}}})),
+            one(json!({"handler": {"type": "Api", "rpc": {}}})),
+            "handler.rpc needs handler.type Rpc",
+        ),
+        (
+            "spec.rules[0].handler.api",
+            one(json!({"handler": {"type": "Api", "api": {"method": "/fixture.Say/Hello"}}})),
+            resolver(json!({"api": {}})),
+            "handler.api needs handler.type Api",
+        ),
+        (
+            "spec.rules[0].handler",
+            resolver(json!({"type": "Rpc", "rpc": {"method": "Say.Hello"}})),
+            resolver(json!({"type": "Rpc", "rpc": {"service": "a"}})),
+            "the service of a call belongs to a rule with backends",
         ),
     ]
 }
@@ -263,6 +294,13 @@ fn limit_cases() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("spec.tls.clientValidation.caSecret", with("tls", json!({"clientValidation": {}})), "Required value"),
         ("spec.rules[0].pathSafety", one(json!({"pathSafety": "Loose"})), "Unsupported value"),
+        ("spec.rules[0].resolver.type", json!({"rules": [{"resolver": {"type": "micro"}}]}), "Unsupported value"),
+        ("spec.rules[0].resolver.namespace", json!({"rules": [{"resolver": {"namespace": "a b"}}]}), "should match"),
+        (
+            "spec.rules[0].handler.rpc.method",
+            one(json!({"handler": {"type": "Rpc", "rpc": {"method": "Hello"}}})),
+            "should match",
+        ),
         ("spec.rules[0].name", one(json!({"name": "Not A Name"})), "should match"),
         ("spec.rules[0].matches[0].methods[0]", one(json!({"matches": [{"methods": ["get"]}]})), "should match"),
         (
@@ -286,6 +324,7 @@ async fn defaults_are_filled_in() {
         "matches": [{"path": {"value": "/a"}, "headers": [{"name": "a", "value": "1"}]}],
         "handler": {},
     }));
+    let resolving = json!({"rules": [{"resolver": {}}]});
 
     let created = objects.try_out(&route("small", spec)).await.expect("a small route must be accepted");
 
@@ -294,7 +333,10 @@ async fn defaults_are_filled_in() {
     assert_eq!(spec["className"], "paifang");
     assert_eq!(rule["matches"][0]["path"]["type"], "PathPrefix");
     assert_eq!(rule["matches"][0]["headers"][0]["type"], "Exact");
-    assert_eq!(rule["handler"]["type"], "Http");
+    // It depends on the rule, so that it is not written into it.
+    assert_eq!(rule["handler"]["type"], Value::Null);
+    let created = objects.try_out(&route("resolving", resolving)).await.expect("a resolver must be accepted");
+    assert_eq!(created.data["spec"]["rules"][0]["resolver"], json!({"type": "Micro", "namespace": "go.micro.api"}));
 }
 
 #[tokio::test]

@@ -3,8 +3,10 @@
 use paifang::{
     control::translate::{Translation, reports},
     model::{
-        rule::{BackendTarget, Rule},
+        call::Resolution,
+        rule::{BackendTarget, Rule, Targets},
         snapshot::{RuleId, Snapshot},
+        target::UpstreamId,
         upstream::{Upstream, UpstreamPolicy},
     },
     table::{Conditions, HostPattern, PathPattern, Table, ValuePattern},
@@ -129,8 +131,23 @@ fn policy(upstream: &Upstream) -> String {
     format!("{} {}", upstream.port, if own.is_empty() { "default".to_owned() } else { own.join(" ") })
 }
 
+/// The services that it may find, by name.
+fn resolver(snapshot: &Snapshot, resolution: &Resolution) -> String {
+    let port = |id: &UpstreamId| {
+        let Upstream { port, dialect, .. } = &snapshot.upstreams[id.index()];
+        format!("{port} {dialect:?}")
+    };
+    let mut found: Vec<_> = resolution.services.iter().map(|(name, id)| format!("{name} = {}", port(id))).collect();
+    found.sort();
+    let resolver = &resolution.resolver;
+    format!("{:?} in {:?} [{}]", resolver.kind(), resolver.namespace(), found.join(", "))
+}
+
 fn describe(snapshot: &Snapshot, rule: &Rule, id: RuleId) -> String {
     let mut text = format!("{}#{}", rule.origin.object, rule.origin.rule);
+    if let Targets::Resolved(resolution) = &rule.targets {
+        write!(text, " {}", resolver(snapshot, resolution)).unwrap();
+    }
     let backends = rule.targets.backends().iter().map(|backend| match &backend.target {
         BackendTarget::Upstream(id) => format!("{} x{}", snapshot.upstreams[id.index()].port, backend.weight),
         BackendTarget::Invalid(reason) => format!("!{reason} x{}", backend.weight),

@@ -1,6 +1,7 @@
 //! What becomes of a request, as a value that both outputs are made from.
 
 use super::{
+    called::{Called, port_of},
     own::{self, Own},
     request::Asked,
     settings::{self, Set, Source},
@@ -10,7 +11,7 @@ use crate::{
     cli::files::Files,
     control::endpoints::Endpoints,
     model::{
-        rule::{BackendTarget, PathSafety, Rule},
+        rule::{self, BackendTarget, PathSafety, Rule},
         snapshot::RuleId,
     },
     table::{Captures, Considered, Entry, Outcome, PathPattern, Table, Verdict, forwarded},
@@ -70,6 +71,8 @@ pub(super) struct Winner {
     #[serde(flatten)]
     pub(super) row: Row,
     pub(super) handler: &'static str,
+    #[serde(flatten)]
+    pub(super) called: Called,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) captures: BTreeMap<String, String>,
     pub(super) forwarded_path: String,
@@ -128,13 +131,14 @@ impl Answer {
         let explained = table.explain(&view);
         let winner = explained.winner();
         let outcome = table.find(&view);
+        let cut = if let Outcome::Found(found) = &outcome { found.prefix_len } else { 0 };
+        let described = winner.map(|entry| describe_winner(files, asked, entry, cut));
         let own = match winner.and_then(|entry| translation.snapshot.rules.get(entry.payload.index())) {
-            Some(rule) => own::ruled(rule, asked),
+            Some(rule) => own::ruled(rule, asked).or_else(|| own::uncalled(&described.as_ref()?.called)),
             None => Some(own::unrouted(&outcome)),
         };
-        let cut = if let Outcome::Found(found) = outcome { found.prefix_len } else { 0 };
         Self {
-            winner: winner.map(|entry| describe_winner(files, asked, entry, cut)),
+            winner: described,
             losers: explained.considered.iter().filter_map(|row| describe_loser(files, row, winner)).collect(),
             omitted: explained.omitted,
             ..Self::of_own(asked, own)
@@ -170,14 +174,20 @@ impl Answer {
 }
 
 fn describe_winner(files: &Files, asked: &Asked, entry: &Entry<RuleId>, prefix: usize) -> Winner {
-    let rule = &files.translation.snapshot.rules[entry.payload.index()];
+    let snapshot = &files.translation.snapshot;
+    let rule = &snapshot.rules[entry.payload.index()];
+    let forwarded_path = forwarded_path(rule, asked, prefix);
+    let called = Called::of(snapshot, rule, asked, &forwarded_path);
+    let found = called.found.map(|id| rule::Backend { target: BackendTarget::Upstream(id), weight: 1 });
+    let backends = found.as_ref().map_or_else(|| rule.targets.backends(), std::slice::from_ref);
     Winner {
         row: describe(files, entry),
         handler: rule.options.handler.as_str(),
         captures: captures(entry, &asked.path),
-        forwarded_path: forwarded_path(rule, asked, prefix),
         limits: settings::of_route(files, rule),
-        backends: describe_backends(files, rule),
+        backends: describe_backends(files, rule, backends),
+        called,
+        forwarded_path,
         mirror: describe_mirror(files, rule),
     }
 }
@@ -209,12 +219,12 @@ fn forwarded_path(rule: &Rule, asked: &Asked, prefix: usize) -> String {
     path.map_or_else(|| raw.to_owned(), Cow::into_owned)
 }
 
-fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
+fn describe_backends(files: &Files, rule: &Rule, backends: &[rule::Backend]) -> Vec<Backend> {
     let snapshot = &files.translation.snapshot;
     let mut endpoints = Endpoints::default();
     drop(endpoints.cells(&files.cache, &snapshot.upstreams));
-    let total: u64 = rule.targets.backends().iter().map(|backend| u64::from(backend.weight)).sum();
-    let describe = |backend: &crate::model::rule::Backend| {
+    let total: u64 = backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let describe = |backend: &rule::Backend| {
         let (upstream, invalid) = match &backend.target {
             BackendTarget::Upstream(id) => (snapshot.upstreams.get(id.index()), None),
             BackendTarget::Invalid(reason) => (None, Some(reason.as_str())),
@@ -223,7 +233,7 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
         let (ready, all) = port.map_or((0, 0), |port| endpoints.counts(port));
         Backend {
             service: port.map(|port| format!("{}/{}", port.namespace, port.service)),
-            port: port.map(|port| port.port),
+            port: port.and_then(port_of),
             weight: backend.weight,
             share: share(backend.weight, total),
             ready,
@@ -232,7 +242,7 @@ fn describe_backends(files: &Files, rule: &Rule) -> Vec<Backend> {
             settings: upstream.map(|upstream| settings::of_upstream(files, rule, upstream)).unwrap_or_default(),
         }
     };
-    rule.targets.backends().iter().map(describe).collect()
+    backends.iter().map(describe).collect()
 }
 
 /// In percent, to one decimal.

@@ -1,6 +1,6 @@
 //! What the gateway answers by itself, where it does not ask a backend.
 
-use super::request::Asked;
+use super::{called::Called, request::Asked};
 use crate::{
     model::{
         rule::{BackendTarget, Rule, Targets},
@@ -62,6 +62,11 @@ pub(super) fn ruled(rule: &Rule, asked: &Asked) -> Option<Own> {
         return Some(Own::new(500, format!("the rule cannot serve: {reason}")));
     }
     unbacked(rule)
+}
+
+/// What is answered where the request names nothing that can be called.
+pub(super) fn uncalled(called: &Called) -> Option<Own> {
+    called.problem.as_ref().map(|problem| Own::new(404, problem.as_str()))
 }
 
 /// Endpoints are not looked at: the files seldom hold those that will be there.

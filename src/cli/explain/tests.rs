@@ -1,3 +1,5 @@
+mod calls;
+
 use super::*;
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;

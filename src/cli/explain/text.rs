@@ -2,6 +2,7 @@
 
 use super::{
     answer::{Answer, Backend, Mirror, Row, Winner},
+    called::Called,
     settings::{Set, Source},
     words::NONE,
 };
@@ -49,7 +50,10 @@ fn write_winner(winner: &Winner, out: &mut dyn Write) -> io::Result<()> {
         let captures: Vec<_> = winner.captures.iter().map(|(field, value)| format!("{field}={value}")).collect();
         writeln!(out, "  captures {}", captures.join(", "))?;
     }
-    writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?;
+    match call(&winner.called) {
+        Some(call) => writeln!(out, "  {call}")?,
+        None => writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?,
+    }
     for limit in &winner.limits {
         writeln!(out, "  {}", describe_set(limit))?;
     }
@@ -61,6 +65,17 @@ fn write_winner(winner: &Winner, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {percent} % copied to Service {service} port {port} ({})", origin(source))?;
     }
     Ok(())
+}
+
+/// What is called, where a method is.
+fn call(called: &Called) -> Option<String> {
+    let Called { method, service, dialect, resolver, .. } = called;
+    let found = resolver.as_ref().map(|finder| {
+        let namespace = if finder.namespace.is_empty() { String::new() } else { format!(" in {}", finder.namespace) };
+        format!(", found by resolver {}{namespace}", finder.kind)
+    });
+    let service = service.as_deref().unwrap_or_default();
+    Some(format!("calls {} of {service} by {}{}", method.as_ref()?, dialect.as_ref()?, found.unwrap_or_default()))
 }
 
 /// What is not set shares one line.
@@ -96,10 +111,13 @@ fn row(row: &Row) -> String {
 
 fn describe(backend: &Backend) -> String {
     match (&backend.service, backend.port, backend.invalid) {
-        (Some(service), Some(port), _) => format!(
-            "{} % to Service {service} port {port}, {} of {} endpoints ready",
-            backend.share, backend.ready, backend.endpoints
-        ),
+        (Some(service), port, _) => {
+            let target = match port {
+                Some(port) => format!("Service {service} port {port}"),
+                None => format!("the registered service {service}"),
+            };
+            format!("{} % to {target}, {} of {} endpoints ready", backend.share, backend.ready, backend.endpoints)
+        }
         (.., reason) => {
             let reason = reason.unwrap_or_default();
             format!("{} % to a backend that cannot be used ({reason}): 500", backend.share)

@@ -1,7 +1,9 @@
 //! GatewayRoutes: hosts and matches to patterns.
 
 use super::{
-    Compile, Finding, conditions, hosts, limits, no_errors, paths,
+    Compile, Finding,
+    calls::{self, CompiledResolver},
+    conditions, hosts, limits, no_errors, paths,
     policy::{self, Setting},
     same_version,
 };
@@ -11,9 +13,7 @@ use crate::{
         limit::RequestLimits,
         rule::{self, HstsValue, Options},
     },
-    resource::{
-        GatewayRoute, GatewayRouteSpec, HandlerType, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule,
-    },
+    resource::{GatewayRoute, GatewayRouteSpec, Hsts, PathMatch, PathMatchType, PathSafety, RouteMatch, Rule},
     table::{Conditions, HostPattern, PathPattern},
 };
 use http::HeaderValue;
@@ -39,6 +39,8 @@ pub struct CompiledRoute {
 pub struct CompiledRule {
     /// The requests that it takes, as far as they could be understood.
     pub matches: Vec<(PathPattern, Conditions)>,
+    /// How the service of each request is found; `None` where backends are written.
+    pub resolver: Option<CompiledResolver>,
     /// What holds for them. The limits are those of the route.
     pub options: Options,
     /// Why it cannot serve at all.
@@ -112,31 +114,12 @@ fn options_of_route(spec: &GatewayRouteSpec, settings: &[Setting]) -> Options {
 fn compile_rule(index: usize, rule: &Rule, shared: &Options, findings: &mut Vec<Finding>) -> CompiledRule {
     let field = format!("spec.rules[{index}]");
     let before = findings.len();
-    let handler = compile_handler(rule.handler.type_, &field, findings);
-    if rule.backends.is_empty() {
-        findings.push(Finding::error(format!("{field}.backends"), "backends must name at least one Service"));
-    }
+    let handler = calls::handler(rule, &field, findings);
+    let resolver = calls::resolver(rule, &field, findings);
     let path_safety = compile_path_safety(rule.path_safety);
     let matches = compile_matches(&rule.matches, path_safety, &field, findings);
     let broken = (findings.len() > before).then_some(Reason::UnsupportedValue);
-    CompiledRule { matches, options: Options { handler, path_safety, ..shared.clone() }, broken }
-}
-
-fn compile_handler(type_: HandlerType, field: &str, findings: &mut Vec<Finding>) -> rule::Handler {
-    match type_ {
-        HandlerType::Http => rule::Handler::Http,
-        HandlerType::Web => rule::Handler::Web,
-        HandlerType::Rpc
-        | HandlerType::Api
-        | HandlerType::Event
-        | HandlerType::CloudEvents
-        | HandlerType::Broker
-        | HandlerType::Registry => {
-            let message = format!("{type_:?} is not available in this version: use Http or Web");
-            findings.push(Finding::error(format!("{field}.handler.type"), message));
-            rule::Handler::Http
-        }
-    }
+    CompiledRule { matches, resolver, options: Options { handler, path_safety, ..shared.clone() }, broken }
 }
 
 const fn compile_path_safety(safety: PathSafety) -> rule::PathSafety {

@@ -86,6 +86,12 @@ fn find<'a>(cache: &'a Cache, context: &Context, wanted: Wanted<'_>) -> Result<F
     Ok((namespace, name, service))
 }
 
+/// The port by which a Service is found by its name: the one that is wanted, or the only one.
+pub(super) fn open_port(service: &Service, wanted: Option<&PortRef>) -> Option<u16> {
+    let port = pick(tcp_ports(service), wanted).filter(|_| type_of(service) != "ExternalName")?;
+    u16::try_from(port.port).ok().filter(|port| *port != ServicePort::REGISTERED)
+}
+
 fn type_of(service: &Service) -> &str {
     service.spec.as_ref().and_then(|spec| spec.type_.as_deref()).unwrap_or("ClusterIP")
 }

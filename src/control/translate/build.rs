@@ -10,6 +10,7 @@ use super::{
 use crate::{
     control::cache::Cache,
     model::{
+        call::Directory,
         condition::{ConditionType, Reason},
         diagnostic::{Diagnostic, ObjectRef, Severity},
         rule::Rule,
@@ -18,10 +19,14 @@ use crate::{
         transport::Protocol,
         upstream::Upstream,
     },
+    resource::PortRef,
     rpc::registry::Dialect,
     table::Entry,
 };
 use std::{collections::HashMap, sync::Arc};
+
+/// The directories made so far, by namespace and port.
+type Directories = HashMap<(Arc<str>, Option<PortRef>), Arc<Directory>>;
 
 /// A translation in progress.
 pub(super) struct Build<'a> {
@@ -35,6 +40,8 @@ pub(super) struct Build<'a> {
     pub(super) certificates: Certificates,
     /// The host names that ask for certificates of clients.
     pub(super) validated: ValidatedHosts,
+    /// The services that resolvers find.
+    pub(super) directories: Directories,
     entries: Vec<Entry<RuleId>>,
     rules: Vec<Arc<Rule>>,
     ports: Vec<ServicePort>,
@@ -52,6 +59,7 @@ impl<'a> Build<'a> {
             policies: Policies::default(),
             certificates: Certificates::default(),
             validated: ValidatedHosts::default(),
+            directories: Directories::default(),
             entries: Vec::new(),
             rules: Vec::new(),
             ports: Vec::new(),
@@ -114,6 +122,11 @@ impl<'a> Build<'a> {
         self.ports.push(port.clone());
         self.directory.insert(port.clone(), id);
         id
+    }
+
+    /// The port of an upstream.
+    pub(super) fn port(&self, id: UpstreamId) -> Option<&ServicePort> {
+        self.ports.get(id.index())
     }
 
     /// Adds a rule and returns its place.

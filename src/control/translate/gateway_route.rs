@@ -6,6 +6,7 @@ use super::{
     build::Build,
     certificates, clients, limits, policy,
     references::{From, GATEWAY_ROUTE},
+    resolving,
     source::{Selected, Source},
     transport,
 };
@@ -105,19 +106,33 @@ fn translate_rule(
     compiled: &CompiledRule,
     outcome: &mut Outcome,
 ) -> Rule {
-    let targets = resolve_backends(build, route, index, &rule.backends);
-    for port in targets.iter().flatten() {
-        policy::claim_by_route(build, port, route);
-    }
-    let backends = rule.backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
+    let targets = match &compiled.resolver {
+        Some(resolver) => Targets::Resolved(resolving::resolve(build, route, resolver, outcome)),
+        None => translate_backends(build, route, index, &rule.backends, outcome),
+    };
     Rule {
-        targets: Targets::Backends(backends.collect()),
+        targets,
         clients: None,
         mirror: rule.mirror.as_ref().and_then(|asked| mirror(build, route, index, asked)),
         origin: origin(&route.object, index, rule.name.as_deref()),
         options: compiled.options.clone(),
         broken: compiled.broken,
     }
+}
+
+fn translate_backends(
+    build: &mut Build<'_>,
+    route: &Selected<'_, GatewayRoute>,
+    index: usize,
+    backends: &[BackendRef],
+    outcome: &mut Outcome,
+) -> Targets {
+    let targets = resolve_backends(build, route, index, backends);
+    for port in targets.iter().flatten() {
+        policy::claim_by_route(build, port, route);
+    }
+    let shares = backends.iter().zip(&targets).map(|(backend, target)| share(build, backend, target, outcome));
+    Targets::Backends(shares.collect())
 }
 
 fn origin(object: &ObjectRef, index: usize, name: Option<&str>) -> Origin {

@@ -13,10 +13,11 @@ use super::{
     source::Selected,
 };
 use crate::{
+    control::compile::policy::Setting,
     model::{
         condition::{ConditionType, Reason},
         diagnostic::ObjectRef,
-        target::ServicePort,
+        target::{ServicePort, UpstreamId},
     },
     resource::GatewayRoute,
 };
@@ -48,11 +49,40 @@ pub(super) fn claim_for_port(build: &mut Build<'_>, route: &Selected<'_, Gateway
 /// Lets a route with rules set the policy of a Service port that it uses: what all its endpoints
 /// share. The rest holds for the route's own requests.
 pub(super) fn claim_by_route(build: &mut Build<'_>, port: &ServicePort, route: &Selected<'_, GatewayRoute>) {
-    let settings = route.serving.compiled().settings.iter().filter(|setting| setting.is_of_endpoints());
-    for conflict in build.policies.claim(port, &route.object, settings) {
-        let message = explain(&conflict, &route.object, port);
-        build.warning(&route.object, conflict.field, ConditionType::Accepted, Reason::Conflicted, message);
+    for conflict in claim(build, port, route) {
+        warn(build, &conflict, port, route);
     }
+}
+
+/// The most explanations of one resolver: it may find hundreds of Services.
+const MOST_EXPLAINED: usize = 5;
+
+/// As [`claim_by_route`], for everything that a resolver may find.
+pub(super) fn claim_by_resolver(build: &mut Build<'_>, upstreams: &[UpstreamId], route: &Selected<'_, GatewayRoute>) {
+    let settings = &route.serving.compiled().settings;
+    if !settings.iter().any(Setting::is_of_endpoints) {
+        return;
+    }
+    let mut explained = 0;
+    for id in upstreams {
+        let Some(port) = build.port(*id).cloned() else { continue };
+        for conflict in claim(build, &port, route) {
+            if explained < MOST_EXPLAINED {
+                warn(build, &conflict, &port, route);
+                explained += 1;
+            }
+        }
+    }
+}
+
+fn claim(build: &mut Build<'_>, port: &ServicePort, route: &Selected<'_, GatewayRoute>) -> Vec<Conflict> {
+    let settings = route.serving.compiled().settings.iter().filter(|setting| setting.is_of_endpoints());
+    build.policies.claim(port, &route.object, settings)
+}
+
+fn warn(build: &mut Build<'_>, conflict: &Conflict, port: &ServicePort, route: &Selected<'_, GatewayRoute>) {
+    let message = explain(conflict, &route.object, port);
+    build.warning(&route.object, conflict.field, ConditionType::Accepted, Reason::Conflicted, message);
 }
 
 /// The winner is named only where the loser's owner can see it.

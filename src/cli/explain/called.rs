@@ -1,0 +1,115 @@
+//! What a request calls: the service that it names, and its method.
+
+use super::request::Asked;
+use crate::{
+    model::{
+        call::{Calls, Resolution},
+        rule::{BackendTarget, Handler, Rule, Targets},
+        snapshot::Snapshot,
+        target::{ServicePort, UpstreamId},
+    },
+    rpc::{
+        registry::Dialect,
+        resolver::{Kind, Resolved, Resolver, Wanted},
+    },
+};
+use http::header::HOST;
+use serde::Serialize;
+
+/// How a rule finds the service of a request.
+#[derive(Debug, Serialize)]
+pub(super) struct Finder {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) namespace: String,
+}
+
+/// What a request calls.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Called {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) resolver: Option<Finder>,
+    /// Its name as services are called by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<String>,
+    /// What is spoken, where a method is called.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) dialect: Option<&'static str>,
+    /// Where the request goes, where a resolver found it.
+    #[serde(skip)]
+    pub(super) found: Option<UpstreamId>,
+    /// Why there is nothing to call.
+    #[serde(skip)]
+    pub(super) problem: Option<String>,
+}
+
+impl Called {
+    /// What a request calls by its rule, with the path that the rule passes on.
+    pub(super) fn of(snapshot: &Snapshot, rule: &Rule, asked: &Asked, path: &str) -> Self {
+        let calls = match &rule.options.handler {
+            Handler::Http | Handler::Web => None,
+            Handler::Rpc(calls) | Handler::Api(calls) => Some(calls),
+        };
+        let called = match &rule.targets {
+            Targets::Resolved(resolution) => Self::resolve(resolution, calls, asked, path),
+            Targets::Backends(_) => calls.map(|calls| Self::written(snapshot, rule, calls, path)).unwrap_or_default(),
+        };
+        let upstream = called.found.or_else(|| first(rule)).and_then(|id| snapshot.upstreams.get(id.index()));
+        let dialect = calls.and(upstream).map(|upstream| word(upstream.dialect));
+        Self { dialect, ..called }
+    }
+
+    fn resolve(resolution: &Resolution, calls: Option<&Calls>, asked: &Asked, path: &str) -> Self {
+        let resolver = &resolution.resolver;
+        let fixed = calls.and_then(|calls| calls.method.as_deref());
+        // The method need not be in the path where it is written.
+        let wanted = if calls.is_some() && fixed.is_none() { Wanted::Method } else { Wanted::Service };
+        let host = asked.sent.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let finder = Finder { kind: format!("{:?}", resolver.kind()), namespace: resolver.namespace().to_owned() };
+        let resolver = Some(finder);
+        match resolution.resolver.resolve(host, path, wanted) {
+            Err(reason) => Self { resolver, problem: Some(reason.to_string()), ..Self::default() },
+            Ok(Resolved { service, method }) => {
+                let found = resolution.services.get(service.as_str()).copied();
+                let problem = found.is_none().then(|| format!("there is no service {service}"));
+                let method = Some(fixed.map_or(method, str::to_owned)).filter(|method| !method.is_empty());
+                Self { resolver, service: Some(service), method, found, problem, ..Self::default() }
+            }
+        }
+    }
+
+    fn written(snapshot: &Snapshot, rule: &Rule, calls: &Calls, path: &str) -> Self {
+        let named = |method: &dyn Fn() -> Option<String>| calls.method.as_deref().map(str::to_owned).or_else(method);
+        let of_path =
+            || Resolver::new(Kind::Micro, "").resolve("", path, Wanted::Method).ok().map(|found| found.method);
+        let port = first(rule).and_then(|id| Some(&snapshot.upstreams.get(id.index())?.port));
+        let service = calls.service.as_deref().or_else(|| port.map(|port| &*port.service));
+        let method = named(&of_path);
+        let problem = method.is_none().then(|| "the path names no method".to_owned());
+        Self { service: service.map(str::to_owned), method, problem, ..Self::default() }
+    }
+}
+
+/// The first backend that can be used.
+fn first(rule: &Rule) -> Option<UpstreamId> {
+    rule.targets.backends().iter().find_map(|backend| match backend.target {
+        BackendTarget::Upstream(id) => Some(id),
+        BackendTarget::Invalid(_) => None,
+    })
+}
+
+const fn word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Mucp => "mucp",
+        Dialect::MucpEnvelope => "mucp in envelopes",
+        Dialect::Grpc => "gRPC",
+        Dialect::Other => "unknown",
+    }
+}
+
+/// The port of a Service, as a client of the cluster knows it; none where a service registered itself.
+pub(super) fn port_of(port: &ServicePort) -> Option<u16> {
+    (!port.is_registered()).then_some(port.port)
+}
