@@ -38,6 +38,12 @@ tier_redis() {
   cargo test --locked --test gateway -- --ignored --test-threads=1 sharing::
 }
 
+# A service of grpc-go behind the gateway, and clients that are not ours.
+tier_grpc() {
+  need PAIFANG_GRPC_PEER PAIFANG_GRPCURL || return
+  cargo test --locked --test gateway -- --ignored grpc_go::
+}
+
 # Two gateways on one port, in a network of their own in which the kernel hands connections over.
 tier_handover() {
   if ! reason="$(handing_over true 2>&1)"; then
@@ -102,7 +108,7 @@ need() {
 
 # tests_of TIER: how many tests are skipped with it, where that can be counted without building.
 tests_of() {
-  local -A places=([kubernetes]=tests/kubernetes [redis]=tests/gateway/sharing.rs [handover]=tests/gateway/handover.rs)
+  local -A places=([kubernetes]=tests/kubernetes [redis]=tests/gateway/sharing.rs [grpc]=tests/gateway/grpc_go.rs [handover]=tests/gateway/handover.rs)
   [[ -n ${places[$1]:-} ]] || return 0
   printf ' (%d tests)' "$(grep -rhE '^#\[(tokio::)?test' "${places[$1]}" | wc -l)"
 }
@@ -130,7 +136,7 @@ run_tier() {
 
 tiers=("$@")
 if ((${#tiers[@]} == 0)); then
-  tiers=(format clippy test handover setup redis chart scripts supply-chain kubernetes)
+  tiers=(format clippy test handover setup redis grpc chart scripts supply-chain kubernetes)
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

@@ -14,6 +14,7 @@ mod extended_connect;
 mod flooding;
 mod forwarding;
 mod grpc;
+mod grpc_go;
 mod handover;
 mod harness;
 mod health;
