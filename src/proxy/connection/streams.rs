@@ -14,10 +14,9 @@ use crate::{
 };
 use std::{
     cell::Cell,
-    future::{Future, poll_fn},
-    pin::pin,
+    pin::Pin,
     rc::Rc,
-    task::Poll,
+    task::{Context, Poll},
 };
 
 /// Runs the streams of one connection.
@@ -48,12 +47,31 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Streams {
         match self.next.take() {
             Some(watch) => {
                 let guard = Guard { streams: self.clone(), watch, frame: 0, mark: 0 };
-                tokio::task::spawn_local(guard.run(future));
+                // In memory of its own: what is spawned is moved, and a stream has kilobytes.
+                tokio::task::spawn_local(Guarded { stream: Box::pin(future), guard });
             }
             None => {
                 tokio::task::spawn_local(future);
             }
         }
+    }
+}
+
+/// A stream that ends when its client takes nothing of it.
+struct Guarded<F> {
+    stream: Pin<Box<F>>,
+    guard: Guard,
+}
+
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.stream.as_mut().poll(context).is_ready() || self.guard.is_stalled() {
+            return Poll::Ready(());
+        }
+        self.guard.watch.alarm().register(context);
+        Poll::Pending
     }
 }
 
@@ -68,18 +86,6 @@ struct Guard {
 }
 
 impl Guard {
-    async fn run<F: Future<Output = ()>>(mut self, future: F) {
-        let mut future = pin!(future);
-        poll_fn(|context| {
-            if future.as_mut().poll(context).is_ready() || self.is_stalled() {
-                return Poll::Ready(());
-            }
-            self.watch.alarm().register(context);
-            Poll::Pending
-        })
-        .await;
-    }
-
     /// Whether the client took nothing in time. A slow connection that takes other streams'
     /// frames gets more of it, up to the limit for streams that stand still.
     fn is_stalled(&mut self) -> bool {
