@@ -17,8 +17,9 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
+    task::coop::has_budget_remaining,
 };
 
 /// Most bytes that are read and thrown away before a connection is closed.
@@ -88,7 +89,7 @@ impl Socket {
             let begun = buffer.filled().get(from..).unwrap_or_default();
             if polled.is_pending() {
                 self.start = Start::Doubt(begun.to_vec());
-                self.asked = true;
+                self.note_asked(&polled);
                 buffer.set_filled(from);
                 return Poll::Pending;
             }
@@ -113,18 +114,32 @@ impl Socket {
         if self.ended {
             return self.stream.take_error()?.map_or(Ok(()), Err);
         }
-        if std::mem::take(&mut self.asked) || self.ahead.is_some() {
+        // Who is woken when there is something need not ask before there is.
+        if self.ahead.is_some() || self.asked && !self.is_stirred() {
             return Ok(());
         }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        if Pin::new(&mut self.stream).poll_read(context, &mut buffer)?.is_ready() {
+        let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer)?;
+        self.note_asked(&polled);
+        if polled.is_ready() {
             self.ahead = buffer.filled().first().copied();
             if self.ahead.is_none() {
                 self.end();
             }
         }
         Ok(())
+    }
+
+    /// Whether the system has said that there is something to read.
+    fn is_stirred(&self) -> bool {
+        self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
+    }
+
+    /// Notes whether the task is woken when there is something to read: not where nothing was asked, because
+    /// it has done so much that others have their turn (tokio's budget).
+    fn note_asked<T>(&mut self, polled: &Poll<T>) {
+        self.asked = polled.is_pending() && has_budget_remaining();
     }
 
     /// Nothing tells a client that has closed its socket from one that has ended its side, until its
@@ -178,7 +193,7 @@ impl AsyncRead for Socket {
         if polled.is_pending() && ahead.is_some() {
             return Poll::Ready(Ok(()));
         }
-        self.asked = polled.is_pending();
+        self.note_asked(&polled);
         polled
     }
 }
