@@ -1,8 +1,13 @@
 //! Response bodies on their way to clients, streamed frame by frame as fast as the client reads.
 
 use super::{
-    activity::Busy, error::BodyError, exchange::Exchange, fields::clean_trailers, pace::Pace, permit::Permit,
-    upstream::pool::Lease,
+    activity::Busy,
+    error::BodyError,
+    exchange::Exchange,
+    fields::clean_trailers,
+    pace::Pace,
+    permit::Permit,
+    upstream::{connection::Connection, pool::Lease},
 };
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -36,9 +41,10 @@ pub(crate) type Held = Rc<OnceCell<Busy>>;
 #[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
-    /// The lease is there until the body has ended, well or not.
+    /// Connection and lease are there until the body has ended, well or not.
     Upstream {
         incoming: Incoming,
+        connection: Option<Connection>,
         lease: Option<Lease>,
     },
 }
@@ -61,9 +67,16 @@ impl Body {
         Self::of(Source::Whole(Some(bytes)))
     }
 
-    /// What an endpoint sends. The connection goes back to its pool when the body has ended.
-    pub(crate) fn upstream(incoming: Incoming, lease: Lease) -> Self {
-        Self::of(Source::Upstream { incoming, lease: Some(lease) })
+    /// What an endpoint sends over this connection.
+    pub(crate) fn upstream(incoming: Incoming, connection: Connection) -> Self {
+        Self::of(Source::Upstream { incoming, connection: Some(connection), lease: None })
+    }
+
+    /// Has the connection go back to its pool when the body has ended, and keeps the permit so long.
+    pub(crate) fn lease(&mut self, new: Lease) {
+        if let Source::Upstream { lease, .. } = &mut self.0.source {
+            *lease = Some(new);
+        }
     }
 
     fn of(source: Source) -> Self {
@@ -119,8 +132,8 @@ impl Passing {
 
     /// Nothing more will come, and no connection goes back.
     fn break_off(&mut self, error: BodyError) -> BodyError {
-        if let Source::Upstream { lease, .. } = &mut self.source {
-            *lease = None;
+        if let Source::Upstream { connection, lease, .. } = &mut self.source {
+            (*connection, *lease) = (None, None);
         }
         if let Some(exchange) = &mut self.exchange {
             exchange.broke(error);
@@ -147,7 +160,7 @@ impl HttpBody for Body {
         let this = &mut *self.0;
         let frame = match &mut this.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(this.send(Frame::data(bytes))))),
-            Source::Upstream { incoming, lease } => poll_upstream(incoming, lease, context),
+            Source::Upstream { incoming, connection, lease } => poll_upstream(incoming, connection, lease, context),
         };
         let Poll::Ready(frame) = frame else {
             return match this.wait(context) {
@@ -181,26 +194,31 @@ impl HttpBody for Body {
 
 fn poll_upstream(
     incoming: &mut Incoming,
+    connection: &mut Option<Connection>,
     lease: &mut Option<Lease>,
     context: &mut Context<'_>,
 ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
     let frame = ready!(Pin::new(incoming).poll_frame(context));
     // Nothing comes after trailers, and nobody asks for it.
     let ended = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
-    if ended && let Some(lease) = lease.take() {
-        lease.release();
+    if ended {
+        release(connection, lease);
     }
     Poll::Ready(frame)
 }
 
+fn release(connection: &mut Option<Connection>, lease: &mut Option<Lease>) {
+    if let (Some(connection), Some(lease)) = (connection.take(), lease.take()) {
+        lease.release(connection);
+    }
+}
+
 impl Drop for Passing {
     fn drop(&mut self) {
-        let Source::Upstream { incoming, lease } = &mut self.source else { return };
+        let Source::Upstream { incoming, connection, lease } = &mut self.source else { return };
         // hyper does not ask again once it knows that nothing is left.
-        if incoming.is_end_stream()
-            && let Some(lease) = lease.take()
-        {
-            lease.release();
+        if incoming.is_end_stream() {
+            release(connection, lease);
         } else if lease.is_some() {
             self.break_off(self.dropped());
         }

@@ -20,7 +20,7 @@ use super::{
     permit::Permit,
     request_body::{BodyWatch, RequestBody},
     upstream::{
-        forward::{Answer, Lost, forward},
+        forward::{Lost, Sent, forward},
         pool::Lease,
     },
 };
@@ -28,6 +28,7 @@ use crate::{live::moment::Moment, metrics::Protection};
 use http::{Request, Response};
 use plan::{Copied, Times};
 use std::{
+    pin::Pin,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -55,7 +56,8 @@ pub(crate) async fn send(
         exchange.forwarded(permit.endpoint().address(), body.as_ref());
         let key = permit.endpoint().key();
         let copied = tries.copy(request);
-        let last = match tries.once(permit, request, body.as_deref(), copied).await {
+        let sent = tries.once(&permit, request, body.as_deref()).await;
+        let last = match tries.conclude(permit, sent, request, copied) {
             Once::Over(result) => return result,
             Once::Again(last) => last,
         };
@@ -73,7 +75,8 @@ pub(crate) async fn send(
 pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Response<Body>, Failure> {
     let mut tries = Tries::of(plan);
     let permit = tries.permit(Moment::of(Instant::now()))?;
-    match tries.once(permit, request, None, None).await {
+    let sent = tries.once(&permit, request, None).await;
+    match tries.conclude(permit, sent, request, None) {
         Once::Over(result) => result,
         Once::Again(last) => last.into_result(),
     }
@@ -130,26 +133,32 @@ impl<'p> Tries<'p> {
 }
 
 impl Tries<'_> {
-    /// One try.
-    async fn once(
+    /// One try. Boxed: every layer above would carry its size, and move it once.
+    fn once<'t>(
+        &'t self,
+        permit: &'t Permit,
+        request: &'t mut Request<RequestBody>,
+        body: Option<&'t BodyWatch>,
+    ) -> Pin<Box<impl Future<Output = Sent> + 't>> {
+        let time = self.times.of_next(&self.plan.core.clock);
+        Box::pin(forward(self.plan.core, self.plan.way(), permit, request, time, body))
+    }
+
+    /// What a try has come to.
+    fn conclude(
         &self,
         mut permit: Permit,
+        sent: Sent,
         request: &mut Request<RequestBody>,
-        body: Option<&BodyWatch>,
         copied: Option<Box<Copied>>,
     ) -> Once {
-        let Plan { core, .. } = self.plan;
-        // Boxed: every layer above would carry its size, and move it once.
-        let time = self.times.of_next(&core.clock);
-        let sent = Box::pin(forward(core, self.plan.way(), &permit, request, time, body)).await;
         breaker::settle(self.plan, &mut permit, &sent);
         outlier::judge(self.plan, &permit, &sent);
         match sent {
-            Ok(answer) => {
-                let Answer { response, connection } = *answer;
-                let is_retried = self.plan.statuses().contains(&response.status().as_u16());
-                let lease = Lease::new(Rc::clone(&core.pools), permit, self.plan.transport, connection);
-                let answered = response.map(|incoming| Body::upstream(incoming, lease));
+            Ok(mut answered) => {
+                let Plan { core, transport, .. } = self.plan;
+                answered.body_mut().lease(Lease::new(Rc::clone(&core.pools), permit, transport));
+                let is_retried = self.plan.statuses().contains(&answered.status().as_u16());
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
                     Some(copied) => {

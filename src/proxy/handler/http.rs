@@ -2,10 +2,16 @@
 
 use super::{Routed, mirror};
 use crate::proxy::{
-    body::Body, error::Failure, exchange::Exchange, fields::clean_response, request_body::RequestBody, retry,
+    body::Body,
+    error::Failure,
+    exchange::Exchange,
+    fields::clean_response,
+    request_body::{BodyWatch, RequestBody},
+    retry::{self, Plan},
 };
 use http::{Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body as _;
+use std::rc::Rc;
 
 /// Passes a request on and streams the answer back.
 pub(crate) async fn proxy(
@@ -13,7 +19,8 @@ pub(crate) async fn proxy(
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let response = pass(routed, request, exchange).await?;
+    let (plan, watch) = prepare(routed, request)?;
+    let response = retry::send(&plan, request, watch, exchange).await?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         // Nobody asked for that.
         response.into_body().close();
@@ -33,12 +40,11 @@ pub(super) fn cleaned(mut response: Response<Body>) -> Result<Response<Body>, Fa
     Ok(response)
 }
 
-/// Passes a request on and returns the response with its head as the endpoint gave it.
-pub(crate) async fn pass(
-    routed: &Routed<'_>,
+/// Makes a request ready to be sent: how it gets there, and the view on its body, if there is one.
+pub(super) fn prepare<'r>(
+    routed: &'r Routed<'_>,
     request: &mut Request<RequestBody>,
-    exchange: &mut Exchange,
-) -> Result<Response<Body>, Failure> {
+) -> Result<(Plan<'r>, Option<Rc<BodyWatch>>), Failure> {
     let core = routed.core;
     let plan = routed.plan(routed.pick(request)?, request)?;
     if let Some(target) = &routed.target {
@@ -51,7 +57,7 @@ pub(crate) async fn pass(
     if let Some(asked) = &routed.rule.mirror {
         mirror::copy(routed, asked, request);
     }
-    retry::send(&plan, request, watch, exchange).await
+    Ok((plan, watch))
 }
 
 /// Frames the request anew: the length that was understood, not the text that told it.

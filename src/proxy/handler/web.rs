@@ -7,7 +7,7 @@
 
 use super::{
     Routed,
-    http::{cleaned, pass},
+    http::{cleaned, prepare},
     tunnel::carry,
 };
 use crate::proxy::{
@@ -19,6 +19,7 @@ use crate::proxy::{
     fields::name_upgrade,
     permit::Permit,
     request_body::RequestBody,
+    retry,
 };
 use ::http::{HeaderValue, Request, Response, StatusCode, header::UPGRADE};
 use hyper::upgrade::OnUpgrade;
@@ -36,7 +37,8 @@ pub(crate) async fn upgrade(
     let handshake = Handshake::begin(request, routed.core.random.borrow_mut().u128(..));
     name_upgrade(request.headers_mut());
     request.headers_mut().insert(UPGRADE, protocol.clone());
-    let mut response = pass(routed, request, exchange).await?;
+    let (plan, watch) = prepare(routed, request)?;
+    let mut response = retry::send(&plan, request, watch, exchange).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         if handshake.is_some() && response.status().is_success() {
             // To the client that would be a tunnel.

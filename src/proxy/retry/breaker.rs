@@ -72,7 +72,7 @@ fn tell(
 /// What the breaker is told.
 fn outcome(policy: &BreakerPolicy, sent: &Sent) -> Outcome {
     match sent {
-        Ok(answer) if policy.count_server_errors && answer.response.status().is_server_error() => Outcome::Failure,
+        Ok(answer) if policy.count_server_errors && answer.status().is_server_error() => Outcome::Failure,
         Ok(_) => Outcome::Success,
         Err(Lost { failure, .. }) => match failure.fault() {
             Some(Fault::Unreached | Fault::Broken) => Outcome::Failure,

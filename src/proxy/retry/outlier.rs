@@ -38,7 +38,7 @@ fn tell(plan: &Plan<'_>, permit: &Permit, policy: &OutlierPolicy, judged: Judged
 
 fn outcome(policy: &OutlierPolicy, sent: &Sent) -> Outcome {
     let is_error = match sent {
-        Ok(answer) if answer.response.status().is_server_error() => policy.count_server_errors,
+        Ok(answer) if answer.status().is_server_error() => policy.count_server_errors,
         Ok(_) => false,
         Err(lost) => match lost.failure.fault() {
             Some(Fault::Unreached | Fault::Broken) => policy.count_connect_failures,

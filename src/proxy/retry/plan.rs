@@ -81,11 +81,20 @@ impl Times {
     /// The time of a try that begins now.
     pub(super) fn of_next(&self, clock: &Clock) -> Option<TryTime> {
         let each = self.each.map(|time| TryTime { until: clock.deadline(time), after_body: Some(time) });
-        self.whole.into_iter().chain(each).chain(self.deadline).min_by_key(|time| time.until)
+        earlier(earlier(self.whole, each), self.deadline)
     }
 
     pub(super) fn are_over(&self, clock: &Clock) -> bool {
         self.whole.iter().chain(&self.deadline).any(|time| clock.is_past(time.until))
+    }
+}
+
+/// The time that is over first.
+fn earlier(one: Option<TryTime>, other: Option<TryTime>) -> Option<TryTime> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.until < one.until => Some(other),
+        (None, other) => other,
+        (one, _) => one,
     }
 }
 

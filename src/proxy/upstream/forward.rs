@@ -1,16 +1,22 @@
 //! One try: a request over one connection to its endpoint, within the time for it.
 
-use super::{Way, connection::Connection, reach::reach, unanswered::Unanswered};
+use super::{Way, reach::reach, unanswered::Unanswered};
 use crate::proxy::{
-    clock::{Clock, Deadline, TimeIsUp, race},
+    body::Body,
+    clock::{Alarm, Clock, Deadline},
     core::Core,
     error::{BodyError, Failure},
     permit::Permit,
     request_body::{BodyWatch, RequestBody},
 };
 use http::{Request, Response};
-use hyper::body::Incoming;
-use std::{pin::Pin, rc::Rc, time::Duration};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 /// How long a try may take to bring the response head.
 #[derive(Clone, Copy, Debug)]
@@ -20,15 +26,8 @@ pub(crate) struct TryTime {
     pub(crate) after_body: Option<Duration>,
 }
 
-/// A response head, and the connection that brings its body.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) response: Response<Incoming>,
-    pub(crate) connection: Connection,
-}
-
-/// What came of a try. An answer is boxed, since it moves through many hands.
-pub(crate) type Sent = Result<Box<Answer>, Lost>;
+/// What came of a try: a response whose body has no lease yet, or none.
+pub(crate) type Sent = Result<Response<Body>, Lost>;
 
 /// A try that brought no response head.
 #[derive(Debug)]
@@ -53,32 +52,47 @@ pub(crate) async fn forward(
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
 ) -> Sent {
-    // Pinned first: the race then moves a pointer, not the whole future.
-    let sending = std::pin::pin!(send(core, way, permit, request, body));
+    let mut sending = pin!(send(core, way, permit, request, body));
     let Some(time) = time else { return sending.await };
-    within(&core.clock, time, body, sending).await.unwrap_or_else(|TimeIsUp| Err(Failure::UpstreamTimeout.into()))
+    let limit = Limit { clock: &core.clock, alarm: core.clock.alarm(), after_body: time.after_body, body };
+    core.clock.set_until(&limit.alarm, time.until);
+    // Both in one poll: each future around another one moves what comes of it once more.
+    poll_fn(|context| limit.poll(sending.as_mut(), context)).await
 }
 
-/// Waits for a future until its time is up. A client that is still sending keeps it waiting: how
-/// long that may take is a limit of its own.
-async fn within<F: Future>(
-    clock: &Clock,
-    time: TryTime,
-    body: Option<&BodyWatch>,
-    mut future: Pin<&mut F>,
-) -> Result<F::Output, TimeIsUp> {
-    let alarm = clock.alarm();
-    clock.set_until(&alarm, time.until);
-    let output = loop {
-        let raced = race(clock, &alarm, future.as_mut()).await;
-        let later = body.zip(time.after_body).map(|(body, after)| Clock::deadline_from(body.moved(), after));
-        match later.filter(|later| raced.is_err() && !clock.is_past(*later)) {
-            Some(later) => clock.set_until(&alarm, later),
-            None => break raced,
+/// How long a try may take. A client that is still sending keeps it waiting: how long that may take is a
+/// limit of its own.
+struct Limit<'t> {
+    clock: &'t Clock,
+    alarm: Rc<Alarm>,
+    after_body: Option<Duration>,
+    body: Option<&'t BodyWatch>,
+}
+
+impl Limit<'_> {
+    fn poll(&self, sending: Pin<&mut impl Future<Output = Sent>>, context: &mut Context<'_>) -> Poll<Sent> {
+        if let Poll::Ready(sent) = sending.poll(context) {
+            return Poll::Ready(sent);
         }
-    };
-    clock.put_back(alarm);
-    output
+        if self.alarm.has_rung(self.clock) {
+            let Some(later) = self.later() else { return Poll::Ready(Err(Failure::UpstreamTimeout.into())) };
+            self.clock.set_until(&self.alarm, later);
+        }
+        self.alarm.register(context);
+        Poll::Pending
+    }
+
+    /// Until when the client keeps the try waiting, if that is not over.
+    fn later(&self) -> Option<Deadline> {
+        let later = self.body.zip(self.after_body).map(|(body, after)| Clock::deadline_from(body.moved(), after));
+        later.filter(|later| !self.clock.is_past(*later))
+    }
+}
+
+impl Drop for Limit<'_> {
+    fn drop(&mut self) {
+        self.clock.put_back(Rc::clone(&self.alarm));
+    }
 }
 
 async fn send(
@@ -94,7 +108,7 @@ async fn send(
             Err(failure) => return Err(Lost { failure, unsent: true }),
         };
         match connection.send(request, permit.endpoint().address()).await {
-            Ok(response) => return Ok(Box::new(Answer { response, connection })),
+            Ok(response) => return Ok(response.map(|incoming| Body::upstream(incoming, connection))),
             // The connection died before it took a byte: another one may carry the request,
             // whatever its method.
             Err(Unanswered::Unsent) if reused => core.metrics.resends.add(1),

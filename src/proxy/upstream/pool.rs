@@ -177,30 +177,29 @@ impl Pool {
     }
 }
 
-/// A connection in use, with the permit for its endpoint.
+/// What a connection is used with: the permit for its endpoint, and where it goes back to.
 #[derive(Debug)]
 pub(crate) struct Lease {
     pools: Rc<Pools>,
     permit: Permit,
     key: Key,
-    connection: Connection,
 }
 
 impl Lease {
-    pub(crate) fn new(pools: Rc<Pools>, permit: Permit, transport: &Transport, connection: Connection) -> Self {
+    pub(crate) fn new(pools: Rc<Pools>, permit: Permit, transport: &Transport) -> Self {
         let key = Key::of(permit.endpoint(), transport);
-        Self { pools, permit, key, connection }
+        Self { pools, permit, key }
     }
 
     /// Gives the connection back for the next request. A place on one that is shared is given back
     /// by dropping it.
-    pub(crate) fn release(self) {
-        if let Connection::Http1(sender) = self.connection {
+    pub(crate) fn release(self, connection: Connection) {
+        if let Connection::Http1(sender) = connection {
             self.pools.put(self.permit.endpoint(), self.key, sender);
         }
     }
 
-    /// Keeps the permit and lets go of the connection.
+    /// Keeps the permit alone.
     pub(crate) fn into_permit(self) -> Permit {
         self.permit
     }
