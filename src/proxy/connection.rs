@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use hyper::{body::Incoming, server::conn, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::{convert::Infallible, pin::Pin, rc::Rc};
+use std::{borrow::Borrow, convert::Infallible, pin::Pin, rc::Rc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -115,8 +115,7 @@ where
     let activity = &Rc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.note_body(!request.body().is_end_stream());
-        let mut request = request.map(RequestBody::of);
-        async move { respond(core, peer, activity, Pace::new(core, None), &mut request).await }
+        respond(core, peer, activity, Pace::new(core, None), request.map(RequestBody::of))
     });
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let mut connection = conn::http1::Builder::new()
@@ -141,10 +140,9 @@ where
     let (owned_core, owned_activity, owned_streams) = (Rc::clone(core), Rc::clone(&activity), streams.clone());
     let owned_peer = Rc::clone(peer);
     let service = service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(RequestBody::of);
         let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&owned_peer), Rc::clone(&owned_activity));
         let pace = Pace::new(&core, Some(owned_streams.begin()));
-        async move { respond(&core, &peer, &activity, pace, &mut request).await }
+        respond(core, peer, activity, pace, request.map(RequestBody::of))
     });
     let header_list = u32::try_from(core.limits().header_bytes).unwrap_or(u32::MAX).saturating_add(16 * 1024);
     // A client that is gone without a word answers no PING.
@@ -164,16 +162,19 @@ where
 }
 
 /// Answers a request.
-async fn respond(
-    core: &Rc<Core>,
-    peer: &Rc<Peer>,
-    activity: &Rc<Activity>,
+fn respond(
+    core: impl Borrow<Rc<Core>>,
+    peer: impl Borrow<Rc<Peer>>,
+    activity: impl Borrow<Rc<Activity>>,
     pace: Pace,
-    request: &mut Request<RequestBody>,
-) -> Result<Response<Body>, Infallible> {
-    let busy = activity.begin();
-    let mut response = dispatch(core, peer, request).await;
-    // The request lasts until its response has ended, however long that streams.
-    response.body_mut().hold(busy, pace);
-    Ok(response)
+    mut request: Request<RequestBody>,
+) -> impl Future<Output = Result<Response<Body>, Infallible>> {
+    // Not an `async fn`, which would have room for the request twice.
+    async move {
+        let busy = activity.borrow().begin();
+        let mut response = dispatch(core.borrow(), peer.borrow(), &mut request).await;
+        // The request lasts until its response has ended, however long that streams.
+        response.body_mut().hold(busy, pace);
+        Ok(response)
+    }
 }
