@@ -41,12 +41,16 @@ fn check_target(uri: &Uri, limits: &Limits) -> Result<(), Failure> {
 pub(crate) fn scan(headers: &HeaderMap, trusted: bool) -> Scan {
     let mut scan = Scan::default();
     for (name, value) in headers {
-        scan.bytes += name.as_str().len() + value.len() + 4;
+        let text = name.as_str();
+        scan.bytes += text.len() + value.len() + 4;
         scan.count += 1;
+        if name == HOST {
+            scan.host = Some(value.clone());
+        }
         scan.length |= name == CONTENT_LENGTH;
         scan.coding |= name == TRANSFER_ENCODING;
         scan.id |= name == X_REQUEST_ID;
-        match judge(name.as_str(), trusted) {
+        match judge(text, trusted) {
             Verdict::Pass => {}
             Verdict::Strip => note(&mut scan.strip, name),
             Verdict::Connection => scan.connection = true,
@@ -76,7 +80,8 @@ fn judge(name: &str, trusted: bool) -> Verdict {
     if !matches!(name.as_bytes().first(), Some(b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b't' | b'u' | b'x')) {
         return Verdict::Pass;
     }
-    if name.contains('_') {
+    // Names are short: a search for a character costs more to begin than this.
+    if name.bytes().any(|byte| byte == b'_') {
         return if is_reserved(&name.replace('_', "-")) { Verdict::Strip } else { Verdict::Pass };
     }
     match name.as_bytes().first() {
@@ -128,6 +133,11 @@ fn agreed<'r>(field: &'r HeaderValue, named: Option<&str>) -> Result<&'r str, Fa
 /// The name without its port, in lower case. `None` for anything but a name, an IPv4 address or an
 /// IPv6 address in brackets; a trailing dot is dropped.
 fn host_name(value: &str) -> Option<Cow<'_, str>> {
+    // Nearly all are a name as it should be, with neither port nor brackets nor a dot at the end.
+    let is_plain = kinds(value) == LOWER && value.len() <= LONGEST_NAME;
+    if is_plain && !value.starts_with('[') && !value.ends_with('.') {
+        return Some(Cow::Borrowed(value));
+    }
     let (name, port) = if value.starts_with('[') {
         let end = value.find(']')? + 1;
         (value.get(..end)?, value.get(end..)?)
@@ -137,21 +147,29 @@ fn host_name(value: &str) -> Option<Cow<'_, str>> {
     let port_fits =
         port.is_empty() || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
     let name = name.strip_suffix('.').unwrap_or(name);
-    if !port_fits || name.is_empty() || name.len() > 253 {
+    if !port_fits || name.is_empty() || name.len() > LONGEST_NAME {
         return None;
     }
-    // All kinds of its bytes, one bit each.
-    let kinds = name.bytes().fold(0, |kinds, byte| kinds | HOST_BYTES[usize::from(byte)]);
-    match kinds {
+    match kinds(name) & !COLON {
         LOWER => Some(Cow::Borrowed(name)),
         kinds if kinds & OTHER == 0 => Some(Cow::Owned(name.to_ascii_lowercase())),
         _ => None,
     }
 }
 
+/// All kinds of the bytes of a host, one bit each.
+fn kinds(host: &str) -> u8 {
+    host.bytes().fold(0, |kinds, byte| kinds | HOST_BYTES[usize::from(byte)])
+}
+
+/// The most bytes that a name has (RFC 1035 section 2.3.4).
+const LONGEST_NAME: usize = 253;
+
 const LOWER: u8 = 1;
 const UPPER: u8 = 2;
 const OTHER: u8 = 4;
+/// Before a port, or in an address of IPv6.
+const COLON: u8 = 8;
 
 /// The kind of each byte in the name of a host.
 const HOST_BYTES: [u8; 256] = {
@@ -159,7 +177,8 @@ const HOST_BYTES: [u8; 256] = {
     let mut byte = 0;
     while byte < 128 {
         kinds[byte as usize] = match byte {
-            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'[' | b']' | b':' => LOWER,
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'[' | b']' => LOWER,
+            b':' => COLON,
             b'A'..=b'Z' => UPPER,
             _ => OTHER,
         };

@@ -45,16 +45,14 @@ pub(crate) struct RequestContext {
 /// and forged identities are gone, ours are set.
 pub(crate) fn establish<B>(
     request: &mut Request<B>,
-    scan: &Scan,
+    scan: &mut Scan,
     peer: &Peer,
     trusted: &TrustedProxies,
     id: &HeaderValue,
 ) -> RequestContext {
     // HTTP/1.0 has no upgrades (RFC 9110 section 7.8), HTTP/2 has its own way.
     let may_upgrade = scan.upgrade && request.version() == Version::HTTP_11;
-    if request.version() == Version::HTTP_2 {
-        name_host(request);
-    }
+    let host = scan.host.take().or_else(|| name_host(request));
     let extended = extended::is_asked(request);
     let deadline = if grpc::is_call(request) { grpc::deadline(request.headers()) } else { None };
     let headers = request.headers_mut();
@@ -67,18 +65,16 @@ pub(crate) fn establish<B>(
     clean_request(headers, scan);
     headers.insert(X_REQUEST_ID, id.clone());
     let scheme = Scheme::of(headers, peer);
-    set_forwarded(headers, peer, scheme);
+    set_forwarded(headers, peer, scheme, host);
     RequestContext { client, secure: scheme.is_secure(), deadline, upgrade, length: scan.length }
 }
 
 /// Writes the host that HTTP/2 has in the target into its field, where everyone looks for it.
-fn name_host<B>(request: &mut Request<B>) {
-    if !request.headers().contains_key(HOST)
-        && let Some(authority) = request.uri().authority()
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
-        request.headers_mut().insert(HOST, host);
-    }
+fn name_host<B>(request: &mut Request<B>) -> Option<HeaderValue> {
+    let authority = request.uri().authority().filter(|_| request.version() == Version::HTTP_2)?;
+    let host = HeaderValue::from_str(authority.as_str()).ok()?;
+    request.headers_mut().insert(HOST, host.clone());
+    Some(host)
 }
 
 fn asked_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -220,8 +216,8 @@ fn hexadecimal(word: u32) -> [u8; 8] {
     (digits + u64::from(b'0') * ONES + letters * u64::from(b'a' - b'9' - 1)).to_be_bytes()
 }
 
-/// Appends the peer to X-Forwarded-For, and says how the client came in.
-fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, scheme: Scheme) {
+/// Appends the peer to X-Forwarded-For, and says how the client came in and for which host.
+fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, scheme: Scheme, host: Option<HeaderValue>) {
     // Any other peer's fields are gone.
     if peer.trusted && headers.contains_key(X_FORWARDED_FOR) {
         append_peer(headers, peer);
@@ -230,7 +226,7 @@ fn set_forwarded(headers: &mut HeaderMap, peer: &Peer, scheme: Scheme) {
     }
     headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(scheme.as_str()));
     if (!peer.trusted || !headers.contains_key(X_FORWARDED_HOST))
-        && let Some(host) = headers.get(HOST).cloned()
+        && let Some(host) = host
     {
         headers.insert(X_FORWARDED_HOST, host);
     }
@@ -270,9 +266,9 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut request = request.body(()).unwrap();
-        let scan = scan(request.headers(), peer.trusted);
+        let mut scan = scan(request.headers(), peer.trusted);
         let id = request_id(request.headers(), &scan, &mut ids(5));
-        let context = establish(&mut request, &scan, &peer, &trusted(), &id);
+        let context = establish(&mut request, &mut scan, &peer, &trusted(), &id);
         (context, request.into_parts().0.headers)
     }
 

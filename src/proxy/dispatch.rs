@@ -38,7 +38,7 @@ use std::{panic::AssertUnwindSafe, pin::pin, rc::Rc};
 pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Request<RequestBody>) -> Response<Body> {
     let table = core.table();
     let mut exchange = Exchange::open(core, &table, peer, request);
-    let scan = admission::scan(request.headers(), peer.trusted);
+    let mut scan = admission::scan(request.headers(), peer.trusted);
     let id = context::request_id(request.headers(), &scan, &mut core.ids.borrow_mut());
     exchange.identified(&id);
     extended::read(request);
@@ -46,7 +46,7 @@ pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Req
     let mut answer = Answer { core, peer, table: &table, rule: None, secure: peer.tls, limits: None };
     let form = Form::of(request);
     let answered = {
-        let making = pin!(answer.to(request, &scan, &id, &mut exchange));
+        let making = pin!(answer.to(request, &mut scan, &id, &mut exchange));
         caught(core, AssertUnwindSafe(making).catch_unwind().await)
     };
     let mut response = answered.unwrap_or_else(|failure| {
@@ -103,7 +103,7 @@ impl<'t> Answer<'t> {
     async fn to(
         &mut self,
         request: &mut Request<RequestBody>,
-        scan: &Scan,
+        scan: &mut Scan,
         id: &HeaderValue,
         exchange: &mut Exchange,
     ) -> Result<Response<Body>, Failure> {

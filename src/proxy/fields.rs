@@ -22,6 +22,8 @@ pub(crate) struct Scan {
     pub(crate) length: bool,
     /// A Transfer-Encoding is there.
     pub(crate) coding: bool,
+    /// The Host field, if it is there.
+    pub(crate) host: Option<HeaderValue>,
     /// The request brings an id.
     pub(crate) id: bool,
     /// How many fields there are.
