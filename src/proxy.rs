@@ -30,6 +30,7 @@ pub(crate) mod retry;
 pub use retry::permits::Permits;
 
 pub(crate) mod balancer;
+pub(crate) mod outgoing;
 pub(crate) mod request_body;
 pub(crate) mod upstream;
 

@@ -6,6 +6,7 @@ use super::{
     clock::{TimeIsUp, race},
     core::{Core, Registration},
     dispatch::dispatch,
+    outgoing::Outgoing,
     pace::Pace,
     peer::{Arrival, Peer, Secured, Session},
     request_body::RequestBody,
@@ -115,7 +116,7 @@ where
     let activity = &Rc::new(Activity::default());
     let service = service_fn(|request: Request<Incoming>| {
         traffic.note_body(!request.body().is_end_stream());
-        respond(core, peer, activity, Pace::new(core, None), request.map(RequestBody::of))
+        respond(core, peer, activity, Pace::new(core, None), Outgoing::new(request.map(RequestBody::of)))
     });
     // hyper's own limits lie above ours, so that refusals carry our entity.
     let mut connection = conn::http1::Builder::new()
@@ -142,7 +143,7 @@ where
     let service = service_fn(move |request: Request<Incoming>| {
         let (core, peer, activity) = (Rc::clone(&owned_core), Rc::clone(&owned_peer), Rc::clone(&owned_activity));
         let pace = Pace::new(&core, Some(owned_streams.begin()));
-        respond(core, peer, activity, pace, request.map(RequestBody::of))
+        respond(core, peer, activity, pace, Outgoing::new(request.map(RequestBody::of)))
     });
     let header_list = u32::try_from(core.limits().header_bytes).unwrap_or(u32::MAX).saturating_add(16 * 1024);
     // A client that is gone without a word answers no PING.
@@ -167,7 +168,7 @@ fn respond(
     peer: impl Borrow<Rc<Peer>>,
     activity: impl Borrow<Rc<Activity>>,
     pace: Pace,
-    mut request: Request<RequestBody>,
+    mut request: Outgoing,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> {
     // Not an `async fn`, which would have room for the request twice.
     async move {

@@ -14,6 +14,7 @@ use super::{
     handler::{self, Routed},
     installed::Installed,
     limiter::{Asked, Told},
+    outgoing::Outgoing,
     peer::Peer,
     reply::{Form, reply},
     request_body::RequestBody,
@@ -35,7 +36,7 @@ use http::{
 use std::{panic::AssertUnwindSafe, pin::pin, rc::Rc};
 
 /// Answers one request. Never fails: what goes wrong becomes a response, a panic too.
-pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Request<RequestBody>) -> Response<Body> {
+pub(crate) async fn dispatch(core: &Rc<Core>, peer: &Rc<Peer>, request: &mut Outgoing) -> Response<Body> {
     let table = core.table();
     let mut exchange = Exchange::open(core, &table, peer, request);
     let mut scan = admission::scan(request.headers(), peer.trusted);
@@ -102,7 +103,7 @@ struct Answer<'t> {
 impl<'t> Answer<'t> {
     async fn to(
         &mut self,
-        request: &mut Request<RequestBody>,
+        request: &mut Outgoing,
         scan: &mut Scan,
         id: &HeaderValue,
         exchange: &mut Exchange,

@@ -14,6 +14,7 @@ use super::{
     exchange::Exchange,
     extended,
     installed::Installed,
+    outgoing::Outgoing,
     request_body::RequestBody,
     retry::Plan,
 };
@@ -41,7 +42,7 @@ pub(crate) struct Routed<'r> {
 /// Handles a request by the kind of its rule.
 pub(crate) async fn handle(
     routed: &Routed<'_>,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
     match (&routed.rule.options.handler, &routed.context.upgrade) {

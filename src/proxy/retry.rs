@@ -17,6 +17,7 @@ use super::{
     body::Body,
     error::{Failure, Fault},
     exchange::Exchange,
+    outgoing::Outgoing,
     permit::Permit,
     request_body::{BodyWatch, RequestBody},
     upstream::{
@@ -42,7 +43,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// the body, if there is one.
 pub(crate) async fn send(
     plan: &Plan<'_>,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     body: Option<Rc<BodyWatch>>,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
@@ -72,7 +73,7 @@ pub(crate) async fn send(
 }
 
 /// Sends a request to one endpoint, whatever comes of it, and returns the response head.
-pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Request<RequestBody>) -> Result<Response<Body>, Failure> {
+pub(crate) async fn send_once(plan: &Plan<'_>, request: &mut Outgoing) -> Result<Response<Body>, Failure> {
     let mut tries = Tries::of(plan);
     let permit = tries.permit(Moment::of(Instant::now()))?;
     let sent = tries.once(&permit, request, None).await;
@@ -137,7 +138,7 @@ impl Tries<'_> {
     fn once<'t>(
         &'t self,
         permit: &'t Permit,
-        request: &'t mut Request<RequestBody>,
+        request: &'t mut Outgoing,
         body: Option<&'t BodyWatch>,
     ) -> Pin<Box<impl Future<Output = Sent> + 't>> {
         let time = self.times.of_next(&self.plan.core.clock);
@@ -145,13 +146,7 @@ impl Tries<'_> {
     }
 
     /// What a try has come to.
-    fn conclude(
-        &self,
-        mut permit: Permit,
-        sent: Sent,
-        request: &mut Request<RequestBody>,
-        copied: Option<Box<Copied>>,
-    ) -> Once {
+    fn conclude(&self, mut permit: Permit, sent: Sent, request: &mut Outgoing, copied: Option<Box<Copied>>) -> Once {
         breaker::settle(self.plan, &mut permit, &sent);
         outlier::judge(self.plan, &permit, &sent);
         match sent {
@@ -162,7 +157,7 @@ impl Tries<'_> {
                 match copied.filter(|_| is_retried) {
                     None => Once::Over(Ok(answered)),
                     Some(copied) => {
-                        *request = copied.into_request();
+                        request.put(copied.into_request());
                         Once::Again(Last::Answered(Box::new(answered)))
                     }
                 }
@@ -171,7 +166,7 @@ impl Tries<'_> {
                 match copied {
                     _ if failure.is_final() => return Once::Over(Err(failure)),
                     _ if unsent => {}
-                    Some(copied) => *request = copied.into_request(),
+                    Some(copied) => request.put(copied.into_request()),
                     None => return Once::Over(Err(failure)),
                 }
                 Once::Again(Last::Lost(failure))

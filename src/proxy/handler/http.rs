@@ -6,6 +6,7 @@ use crate::proxy::{
     error::Failure,
     exchange::Exchange,
     fields::clean_response,
+    outgoing::Outgoing,
     request_body::{BodyWatch, RequestBody},
     retry::{self, Plan},
 };
@@ -16,7 +17,7 @@ use std::rc::Rc;
 /// Passes a request on and streams the answer back.
 pub(crate) async fn proxy(
     routed: &Routed<'_>,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
     let (plan, watch) = prepare(routed, request)?;

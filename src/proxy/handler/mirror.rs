@@ -10,6 +10,7 @@ use crate::{
         balancer::hash_of,
         body::Body,
         core::Core,
+        outgoing::Outgoing,
         request_body::{RequestBody, Tapped},
         retry::{self, Plan},
     },
@@ -123,7 +124,7 @@ impl Duplicate {
         *request.headers_mut() = self.headers;
         let hash = hash_of(&upstream.policy.balancing.strategy, self.client, request.headers(), request.uri());
         let plan = Plan { core, upstream, transport, cell, overrides: &Overrides::default(), hash, deadline: None };
-        let Ok(response) = retry::send_once(&plan, &mut request).await else { return Mirrored::Failed };
+        let Ok(response) = retry::send_once(&plan, &mut Outgoing::new(request)).await else { return Mirrored::Failed };
         // Whether it ends well or in time matters to nobody.
         let _ = tokio::time::timeout(ANSWER_TIME, discard(response.into_body())).await;
         Mirrored::Answered

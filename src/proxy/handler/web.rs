@@ -17,11 +17,11 @@ use crate::proxy::{
     exchange::Exchange,
     extended::Handshake,
     fields::name_upgrade,
+    outgoing::Outgoing,
     permit::Permit,
-    request_body::RequestBody,
     retry,
 };
-use ::http::{HeaderValue, Request, Response, StatusCode, header::UPGRADE};
+use ::http::{HeaderValue, Response, StatusCode, header::UPGRADE};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use std::rc::Rc;
@@ -30,10 +30,10 @@ use std::rc::Rc;
 pub(crate) async fn upgrade(
     routed: &Routed<'_>,
     protocol: &HeaderValue,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
-    let client = hyper::upgrade::on(&mut *request);
+    let client = hyper::upgrade::on(&mut **request);
     let handshake = Handshake::begin(request, routed.core.random.borrow_mut().u128(..));
     name_upgrade(request.headers_mut());
     request.headers_mut().insert(UPGRADE, protocol.clone());

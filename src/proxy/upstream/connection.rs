@@ -5,8 +5,8 @@ use super::{
     http2::{Multiplexed, Stream},
     unanswered::{Unanswered, put_back},
 };
-use crate::proxy::request_body::RequestBody;
-use http::{Request, Response};
+use crate::proxy::{outgoing::Outgoing, request_body::RequestBody};
+use http::Response;
 use hyper::{body::Incoming, client::conn::http1};
 use std::{net::SocketAddr, rc::Rc};
 
@@ -25,17 +25,17 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Brings the head into the form of this connection, and sends the request: an empty one stays.
+    /// Brings the head into the form of this connection, and sends the request.
     /// Fails when no response head comes.
     pub(super) async fn send(
         &mut self,
-        request: &mut Request<RequestBody>,
+        request: &mut Outgoing,
         endpoint: SocketAddr,
     ) -> Result<Response<Incoming>, Unanswered> {
         match self {
             Self::Http1(sender) => {
                 head::as_http1(request, endpoint);
-                let sent = sender.try_send_request(std::mem::take(request)).await;
+                let sent = sender.try_send_request(request.take()).await;
                 sent.map_err(|error| put_back(error, request))
             }
             Self::Http2(stream) => {

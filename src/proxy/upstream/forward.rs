@@ -6,10 +6,11 @@ use crate::proxy::{
     clock::{Alarm, Clock, Deadline},
     core::Core,
     error::{BodyError, Failure},
+    outgoing::Outgoing,
     permit::Permit,
-    request_body::{BodyWatch, RequestBody},
+    request_body::BodyWatch,
 };
-use http::{Request, Response};
+use http::Response;
 use std::{
     future::poll_fn,
     pin::{Pin, pin},
@@ -48,7 +49,7 @@ pub(crate) async fn forward(
     core: &Rc<Core>,
     way: Way<'_>,
     permit: &Permit,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     time: Option<TryTime>,
     body: Option<&BodyWatch>,
 ) -> Sent {
@@ -99,7 +100,7 @@ async fn send(
     core: &Rc<Core>,
     way: Way<'_>,
     permit: &Permit,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     body: Option<&BodyWatch>,
 ) -> Sent {
     loop {

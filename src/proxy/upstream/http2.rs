@@ -6,8 +6,8 @@
 mod waking;
 
 use super::unanswered::{Unanswered, put_back};
-use crate::proxy::{clock::Clock, error::Failure, request_body::RequestBody};
-use http::{Request, Response, uri::Scheme};
+use crate::proxy::{clock::Clock, error::Failure, outgoing::Outgoing, request_body::RequestBody};
+use http::{Response, uri::Scheme};
 use hyper::{
     body::Incoming,
     client::conn::http2::{self, SendRequest},
@@ -130,8 +130,8 @@ impl Stream {
         self.0.scheme.clone()
     }
 
-    pub(super) async fn send(&self, request: &mut Request<RequestBody>) -> Result<Response<Incoming>, Unanswered> {
-        let sent = self.0.sender.clone().try_send_request(std::mem::take(request)).await;
+    pub(super) async fn send(&self, request: &mut Outgoing) -> Result<Response<Incoming>, Unanswered> {
+        let sent = self.0.sender.clone().try_send_request(request.take()).await;
         let sent = sent.map_err(|error| put_back(error, request));
         // A connection that takes nothing has ended, though hyper may not have noticed yet.
         let takes_nothing = matches!(sent, Err(Unanswered::Unsent));

@@ -1,6 +1,6 @@
 //! What becomes of a request that got no answer: hyper gives it back where nothing of it was sent.
 
-use crate::proxy::request_body::RequestBody;
+use crate::proxy::{outgoing::Outgoing, request_body::RequestBody};
 use http::Request;
 use hyper::client::conn::TrySendError;
 
@@ -14,13 +14,10 @@ pub(super) enum Unanswered {
 }
 
 /// Puts a request back of which nothing was sent.
-pub(super) fn put_back(
-    mut error: TrySendError<Request<RequestBody>>,
-    request: &mut Request<RequestBody>,
-) -> Unanswered {
+pub(super) fn put_back(mut error: TrySendError<Request<RequestBody>>, request: &mut Outgoing) -> Unanswered {
     match error.take_message() {
         Some(unsent) => {
-            *request = unsent;
+            request.put(unsent);
             Unanswered::Unsent
         }
         None => Unanswered::Sent,
