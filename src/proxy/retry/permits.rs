@@ -18,6 +18,7 @@ use crate::{
         upstream::{Upstream, UpstreamPolicy},
     },
     proxy::core::{Core, CoreSettings},
+    rpc::registry::Dialect,
 };
 use std::{rc::Rc, sync::Arc};
 
@@ -49,7 +50,7 @@ impl Permits {
         let port = ServicePort { namespace: "shop".into(), service: "cart".into(), port: 80 };
         Self {
             core: Core::new(0, settings, Arc::default(), None, Arc::default(), 1),
-            upstream: Upstream { port, policy, transport: None },
+            upstream: Upstream { port, policy, transport: None, dialect: Dialect::Mucp },
             transport: Transport::default(),
             cell,
             overrides: Overrides::default(),
