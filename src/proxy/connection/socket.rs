@@ -85,11 +85,10 @@ impl Socket {
         buffer.put_slice(&held);
         loop {
             let known = buffer.filled().len();
-            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+            let polled = self.ask(context, buffer);
             let begun = buffer.filled().get(from..).unwrap_or_default();
             if polled.is_pending() {
                 self.start = Start::Doubt(begun.to_vec());
-                self.note_asked(&polled);
                 buffer.set_filled(from);
                 return Poll::Pending;
             }
@@ -120,9 +119,7 @@ impl Socket {
         }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        let polled = Pin::new(&mut self.stream).poll_read(context, &mut buffer)?;
-        self.note_asked(&polled);
-        if polled.is_ready() {
+        if self.ask(context, &mut buffer)?.is_ready() {
             self.ahead = buffer.filled().first().copied();
             if self.ahead.is_none() {
                 self.end();
@@ -136,10 +133,12 @@ impl Socket {
         self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
     }
 
-    /// Notes whether the task is woken when there is something to read: not where nothing was asked, because
-    /// it has done so much that others have their turn (tokio's budget).
-    fn note_asked<T>(&mut self, polled: &Poll<T>) {
+    /// Reads, and notes whether the task is woken when there is something to read: not where the system was
+    /// not asked, because the task has done so much that others have their turn (tokio's budget).
+    fn ask(&mut self, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         self.asked = polled.is_pending() && has_budget_remaining();
+        polled
     }
 
     /// Nothing tells a client that has closed its socket from one that has ended its side, until its
@@ -189,11 +188,10 @@ impl AsyncRead for Socket {
         if buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let polled = self.ask(context, buffer);
         if polled.is_pending() && ahead.is_some() {
             return Poll::Ready(Ok(()));
         }
-        self.note_asked(&polled);
         polled
     }
 }
