@@ -30,7 +30,6 @@ pub(crate) mod retry;
 pub use retry::permits::Permits;
 
 pub(crate) mod balancer;
-pub(crate) mod outgoing;
 pub(crate) mod request_body;
 pub(crate) mod upstream;
 
@@ -40,6 +39,7 @@ pub(crate) mod extended;
 pub(crate) mod fields;
 mod found;
 pub(crate) mod grpc;
+pub(crate) mod outgoing;
 pub(crate) mod pace;
 pub(crate) mod permit;
 pub(crate) mod reply;

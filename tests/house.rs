@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 20] = [
+const SHARED: [&str; 21] = [
     "access_log",
     "activity",
     "body",
@@ -56,6 +56,7 @@ const SHARED: [&str; 20] = [
     "grpc",
     "install",
     "installed",
+    "outgoing",
     "pace",
     "peer",
     "permit",
