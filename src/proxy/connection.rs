@@ -163,6 +163,7 @@ where
 }
 
 /// Answers a request.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would have room for the request twice")]
 fn respond(
     core: impl Borrow<Rc<Core>>,
     peer: impl Borrow<Rc<Peer>>,
@@ -170,7 +171,6 @@ fn respond(
     pace: Pace,
     mut request: Outgoing,
 ) -> impl Future<Output = Result<Response<Body>, Infallible>> {
-    // Not an `async fn`, which would have room for the request twice.
     async move {
         let busy = activity.borrow().begin();
         let mut response = dispatch(core.borrow(), peer.borrow(), &mut request).await;
