@@ -43,6 +43,7 @@ pub(crate) mod outgoing;
 pub(crate) mod pace;
 pub(crate) mod permit;
 pub(crate) mod reply;
+pub(crate) mod whole;
 
 pub(crate) mod access_log;
 pub(crate) mod clients;
@@ -51,3 +52,6 @@ pub mod core;
 pub(crate) mod install;
 pub(crate) mod installed;
 pub(crate) mod turns;
+
+#[cfg(test)]
+mod testing;

@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 21] = [
+const SHARED: [&str; 22] = [
     "access_log",
     "activity",
     "body",
@@ -62,6 +62,7 @@ const SHARED: [&str; 21] = [
     "permit",
     "request_body",
     "turns",
+    "whole",
 ];
 
 /// The modules whose files import each other in one direction.

@@ -17,6 +17,7 @@ use crate::{
     lifecycle::vital::Vitals,
     live::{log_lines::LogLines, moment::Moment, route_stats::RouteStats},
     metrics::CoreMetrics,
+    rpc::mucp::Numbers,
     settings::{Limits, SharedStore, TrustedProxies},
 };
 use std::{
@@ -70,6 +71,8 @@ pub(crate) struct Core {
     pub(crate) log: Option<LogBuffer>,
     pub(crate) random: RefCell<fastrand::Rng>,
     pub(crate) ids: RefCell<Ids>,
+    /// Of the calls of methods.
+    pub(crate) calls: RefCell<Numbers>,
     pub(crate) pools: Rc<Pools>,
     pub(crate) limiter: Limiter,
     /// For TLS handshakes with clients.
@@ -113,6 +116,7 @@ impl Core {
             log,
             random: RefCell::new(fastrand::Rng::new()),
             ids: RefCell::new(Ids::new(fastrand::Rng::new())),
+            calls: RefCell::new(Numbers::from(fastrand::u64(..1 << 48))),
             load,
             table,
             phase: Cell::default(),

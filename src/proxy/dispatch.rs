@@ -129,7 +129,7 @@ impl<'t> Answer<'t> {
         if !count_hop(request) {
             return last_hop(request.method());
         }
-        let routed = Routed { core, table, rule, context: &context, target };
+        let routed = Routed { core, table, rule, context: &context, target, found: &found };
         handler::handle(&routed, request, exchange).await
     }
 

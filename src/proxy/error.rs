@@ -1,6 +1,7 @@
 //! Failures: what went wrong with a request, by who and where. What a client is told of it is
 //! decided in `reply` alone.
 
+use crate::rpc::{fault::Fault as ServiceFault, payload::PayloadError};
 use http::Method;
 use std::{fmt, time::Duration};
 
@@ -66,6 +67,18 @@ pub(crate) enum Failure {
     UpstreamBroken,
     /// The endpoint did not answer in time.
     UpstreamTimeout,
+    /// The request names no service that there is.
+    NoService,
+    /// The request names no method of its service.
+    NoMethod,
+    /// The request makes no message for a method.
+    BadMessage(PayloadError),
+    /// The body is not text, and the method takes nothing else.
+    NotText,
+    /// The reply of a method is larger than the limit.
+    ReplyTooLarge,
+    /// The reply of a method cannot be understood, with what is told of it.
+    BadReply(Box<ServiceFault>),
 }
 
 /// What an endpoint did wrong.
@@ -114,7 +127,13 @@ impl Failure {
             | Self::Unhealthy
             | Self::Limited(_)
             | Self::Overloaded
-            | Self::NoDescriptors => None,
+            | Self::NoDescriptors
+            | Self::NoService
+            | Self::NoMethod
+            | Self::BadMessage(_)
+            | Self::NotText
+            | Self::ReplyTooLarge
+            | Self::BadReply(_) => None,
         }
     }
 
@@ -149,6 +168,12 @@ impl Failure {
             Self::UpstreamTlsTimeout => "upstream_tls_timeout",
             Self::UpstreamBroken => "upstream_broken",
             Self::UpstreamTimeout => "upstream_timeout",
+            Self::NoService => "no_service",
+            Self::NoMethod => "no_method",
+            Self::BadMessage(_) => "bad_message",
+            Self::NotText => "not_text",
+            Self::ReplyTooLarge => "reply_too_large",
+            Self::BadReply(_) => "bad_reply",
         }
     }
 }
@@ -177,6 +202,18 @@ impl BodyError {
             Self::ClientGone => "client_closed",
             Self::EndpointBroken => "endpoint_broken",
             Self::EndpointStalled => "endpoint_stalled",
+        }
+    }
+}
+
+/// What it is where there is no answer yet.
+impl From<BodyError> for Failure {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::ClientStalled => Self::BodyStalled,
+            BodyError::ClientGone => Self::BodyBroken,
+            BodyError::EndpointBroken | BodyError::EndpointStalled => Self::UpstreamBroken,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Handlers: what is done with a request once its rule is known. A closed enum of kinds.
 
+mod call;
 pub(crate) mod http;
 mod mirror;
 mod tunnel;
@@ -13,6 +14,7 @@ use super::{
     error::Failure,
     exchange::Exchange,
     extended,
+    found::Found,
     installed::Installed,
     outgoing::Outgoing,
     request_body::RequestBody,
@@ -37,6 +39,8 @@ pub(crate) struct Routed<'r> {
     pub(crate) context: &'r RequestContext,
     /// The path and query that the endpoint is asked for, where it is not the target as it came.
     pub(crate) target: Option<Uri>,
+    /// The row that takes the request.
+    pub(crate) found: &'r Found<'r>,
 }
 
 /// Handles a request by the kind of its rule.
@@ -51,8 +55,9 @@ pub(crate) async fn handle(
         // Boxed, since few requests need it and all would carry its size.
         (Handler::Web, Some(protocol)) => Box::pin(web::upgrade(routed, protocol, request, exchange)).await,
         (Handler::Http | Handler::Web, _) => http::proxy(routed, request, exchange).await,
-        // No resource leads here: the kinds are refused until they are built.
-        (Handler::Rpc(_) | Handler::Api(_), _) => Err(Failure::Misconfigured),
+        // Boxed for the same reason.
+        (Handler::Rpc(calls), _) => Ok(Box::pin(call::rpc(routed, calls, request, exchange)).await),
+        (Handler::Api(calls), _) => Ok(Box::pin(call::api(routed, calls, request, exchange)).await),
     }
 }
 

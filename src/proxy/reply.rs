@@ -2,8 +2,11 @@
 //!
 //! What is told to clients is generic: no address, no name of a backend, no text of a library.
 
+mod micro;
+
 use super::{body::Body, error::Failure, grpc};
 use crate::metrics::grpc::GrpcStatus;
+use crate::rpc::fault::Fault;
 use bytes::Bytes;
 use http::{
     HeaderName, HeaderValue, Method, Request, Response, StatusCode,
@@ -39,6 +42,8 @@ pub(crate) enum Form {
     Rest,
     /// `grpc-status` and `grpc-message`, in a head that is the whole answer.
     Grpc,
+    /// `{"id","code","detail","status"}`, as go-micro says it.
+    Micro,
 }
 
 impl Form {
@@ -59,9 +64,20 @@ pub(crate) fn reply(failure: &Failure, form: Form) -> Response<Body> {
     let mut response = match form {
         Form::Rest => rest_entity(&told, target(failure)),
         Form::Grpc => grpc_head(&told),
+        Form::Micro => fault_entity(&micro::fault(failure, &told)),
     };
     add_headers(&mut response, failure);
     response
+}
+
+/// The answer to a call that failed at its service.
+pub(crate) fn fault_entity(fault: &Fault) -> Response<Body> {
+    json(fault.status_code(), fault.to_json())
+}
+
+/// A failure in the words of go-micro.
+pub(crate) fn fault(failure: &Failure) -> Fault {
+    micro::fault(failure, &tell(failure))
 }
 
 /// The status of a failure and its text for people, for those who explain what would be answered.
@@ -128,16 +144,19 @@ fn tell(failure: &Failure) -> Told {
         Failure::ConnectTimeout | Failure::UpstreamTlsTimeout | Failure::UpstreamTimeout => {
             told(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", "The service did not answer in time.")
         }
+        _ => micro::tell(failure),
     }
 }
 
 /// The part of the request that the failure is about.
 const fn target(failure: &Failure) -> Option<&'static str> {
     match failure {
-        Failure::AmbiguousPath(_) | Failure::UriTooLong | Failure::NoRoute => Some("path"),
+        Failure::AmbiguousPath(_) | Failure::UriTooLong | Failure::NoRoute | Failure::NoService | Failure::NoMethod => {
+            Some("path")
+        }
         Failure::MethodNotAllowed(_) | Failure::ConnectRefused => Some("method"),
         Failure::HeadersTooLarge => Some("headers"),
-        Failure::BodyTooLarge | Failure::BodyStalled | Failure::BodyBroken => Some("body"),
+        Failure::BodyTooLarge | Failure::BodyStalled | Failure::BodyBroken | Failure::NotText => Some("body"),
         _ => None,
     }
 }
@@ -149,9 +168,12 @@ fn rest_entity(told: &Told, target: Option<&'static str>) -> Response<Body> {
     if let Some(target) = target {
         error.insert("target".to_owned(), target.into());
     }
-    let text = serde_json::json!({ "error": error }).to_string();
+    json(told.status, serde_json::json!({ "error": error }).to_string())
+}
+
+fn json(status: StatusCode, text: String) -> Response<Body> {
     let mut response = Response::new(Body::full(Bytes::from(text)));
-    *response.status_mut() = told.status;
+    *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

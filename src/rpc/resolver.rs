@@ -129,6 +129,12 @@ impl Resolver {
     }
 }
 
+/// The method that a path names by the rule of [`Kind::Micro`], for a service that is known already.
+#[must_use]
+pub fn method_of(path: &str) -> Option<String> {
+    name::method_of(&name::clean(&percent_decode_str(path).decode_utf8_lossy()))
+}
+
 /// The first segment, with the version in front of it where there is one.
 fn versioned(first: &str, rest: &[&str]) -> String {
     match rest.first() {

@@ -55,9 +55,21 @@ impl Plan<'_> {
         self.overrides.retry_statuses.as_deref().unwrap_or(&self.policy().retry.statuses)
     }
 
-    pub(super) fn times(&self) -> Times {
+    /// How long all tries may take together, and how long each.
+    fn limits(&self) -> (Option<Duration>, Option<Duration>) {
         let TimeLimit(whole) = self.overrides.request_timeout.unwrap_or(self.policy().request_timeout);
         let TimeLimit(each) = self.overrides.try_timeout.unwrap_or(self.policy().try_timeout);
+        (whole, each)
+    }
+
+    /// How long the answer to a try may take.
+    pub(crate) fn time(&self) -> Option<Duration> {
+        let (whole, each) = self.limits();
+        whole.into_iter().chain(each).chain(self.deadline).min()
+    }
+
+    pub(super) fn times(&self) -> Times {
+        let (whole, each) = self.limits();
         let clock = &self.core.clock;
         Times {
             whole: whole.map(|time| TryTime { until: clock.deadline(time), after_body: Some(time) }),

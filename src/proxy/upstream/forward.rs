@@ -5,7 +5,7 @@ use crate::proxy::{
     body::Body,
     clock::{Alarm, Clock, Deadline},
     core::Core,
-    error::{BodyError, Failure},
+    error::Failure,
     outgoing::Outgoing,
     permit::Permit,
     request_body::BodyWatch,
@@ -114,17 +114,9 @@ async fn send(
             // whatever its method.
             Err(Unanswered::Unsent) if reused => core.metrics.resends.add(1),
             Err(unanswered) => {
-                return Err(Lost { failure: explain(body), unsent: unanswered == Unanswered::Unsent });
+                let failure = body.and_then(BodyWatch::fate).map_or(Failure::UpstreamBroken, Failure::from);
+                return Err(Lost { failure, unsent: unanswered == Unanswered::Unsent });
             }
         }
-    }
-}
-
-fn explain(body: Option<&BodyWatch>) -> Failure {
-    match body.and_then(BodyWatch::fate) {
-        Some(BodyError::TooLarge) => Failure::BodyTooLarge,
-        Some(BodyError::ClientStalled) => Failure::BodyStalled,
-        Some(BodyError::ClientGone) => Failure::BodyBroken,
-        Some(BodyError::EndpointBroken | BodyError::EndpointStalled) | None => Failure::UpstreamBroken,
     }
 }

@@ -1,0 +1,125 @@
+//! Calls on behalf of one request: one or several, all within the time of the request.
+
+use super::{
+    Ended, MOST_BYTES,
+    dialect::{self, Call},
+    target::Target,
+};
+use crate::{
+    proxy::{
+        body::Body,
+        clock::{TimeIsUp, race},
+        error::{BodyError, Failure},
+        exchange::Exchange,
+        handler::Routed,
+        outgoing::Outgoing,
+        request_body::{BodyWatch, RequestBody},
+        retry::{self, Plan},
+        whole::{self, Whole},
+    },
+    rpc::{codec::Codec, metadata},
+};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Version,
+    header::{CONTENT_LENGTH, HOST},
+};
+use std::{rc::Rc, time::Duration};
+
+/// The method of the client's request, which services are told.
+const METHOD: HeaderName = HeaderName::from_static("method");
+
+/// A request on whose behalf methods are called. Its body was taken.
+pub(super) struct Calling<'c> {
+    pub(super) routed: &'c Routed<'c>,
+    pub(super) request: &'c Request<RequestBody>,
+    pub(super) target: Target,
+    watch: Option<Rc<BodyWatch>>,
+    metadata: HeaderMap,
+    /// The tick at which the time of the request began.
+    began: u64,
+}
+
+impl<'c> Calling<'c> {
+    pub(super) fn new(
+        routed: &'c Routed<'c>,
+        request: &'c Request<RequestBody>,
+        target: Target,
+        watch: Option<Rc<BodyWatch>>,
+    ) -> Self {
+        let metadata = metadata::of_headers(request.headers());
+        Self { routed, request, target, watch, metadata, began: routed.core.clock.now() }
+    }
+
+    /// Tells services the method of the request too.
+    pub(super) fn with_method(mut self) -> Self {
+        if let Ok(method) = HeaderValue::from_str(self.request.method().as_str()) {
+            self.metadata.insert(METHOD, method);
+        }
+        self
+    }
+
+    /// Calls a method of the service. The message of the reply is in the same encoding, JSON or protobuf.
+    pub(super) async fn call(
+        &self,
+        method: &str,
+        codec: Codec,
+        message: &Bytes,
+        exchange: &mut Exchange,
+    ) -> Result<Bytes, Ended> {
+        let core = self.routed.core;
+        let mut plan = self.routed.plan(self.target.upstream, self.request)?;
+        let time = plan.time();
+        let left = time.map(|time| self.left(time)).transpose()?;
+        plan.deadline = left;
+        let call = Call { service: &self.target.service, method, codec, timeout: left, metadata: &self.metadata };
+        let number = core.calls.borrow_mut().draw();
+        let (request, spoken) = dialect::request(&call, plan.upstream.dialect, number, message)?;
+        let mut request = Outgoing::new(self.addressed(request));
+        let response = retry::send(&plan, &mut request, self.watch.clone(), exchange).await?;
+        let (head, body) = response.into_parts();
+        spoken.check(&head)?;
+        let reply = self.read(body, &plan, time).await?;
+        spoken.message(&head, &reply)
+    }
+
+    /// What is left of the time that the whole request has.
+    fn left(&self, time: Duration) -> Result<Duration, Failure> {
+        let left = time.saturating_sub(self.routed.core.clock.since(self.began));
+        if left.is_zero() { Err(Failure::UpstreamTimeout) } else { Ok(left) }
+    }
+
+    /// The request to the host that the client asked for.
+    fn addressed(&self, request: Request<Bytes>) -> Request<RequestBody> {
+        let length = request.body().len();
+        let mut request = request.map(RequestBody::whole);
+        match self.request.headers().get(HOST) {
+            Some(host) => drop(request.headers_mut().insert(HOST, host.clone())),
+            // Only HTTP/1.0 names none.
+            None => *request.version_mut() = Version::HTTP_10,
+        }
+        request.headers_mut().insert(CONTENT_LENGTH, length.into());
+        request
+    }
+
+    /// The reply, as a whole and in time. A connection that brings it too late is closed.
+    async fn read(&self, body: Body, plan: &Plan<'_>, time: Option<Duration>) -> Result<Whole, Failure> {
+        let core = plan.core;
+        let left = match time {
+            Some(time) => Some(self.left(time)?),
+            None => core.limits().stream_idle_timeout,
+        };
+        let reading = whole::read(body, MOST_BYTES);
+        let read = match left {
+            None => reading.await,
+            Some(left) => {
+                let alarm = core.clock.alarm();
+                core.clock.set(&alarm, left);
+                let read = race(&core.clock, &alarm, reading).await;
+                core.clock.put_back(alarm);
+                read.map_err(|TimeIsUp| Failure::UpstreamTimeout)?
+            }
+        };
+        read.map_err(|error| if error == BodyError::TooLarge { Failure::ReplyTooLarge } else { error.into() })
+    }
+}
