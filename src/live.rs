@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod buckets;
 pub mod budget;
 pub mod cell;
+pub mod described;
 pub mod ejection;
 pub mod endpoint;
 pub mod generation;

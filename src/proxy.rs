@@ -51,6 +51,7 @@ pub(crate) mod clock;
 pub mod core;
 pub(crate) mod install;
 pub(crate) mod installed;
+mod learning;
 pub(crate) mod turns;
 
 #[cfg(test)]

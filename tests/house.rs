@@ -40,7 +40,7 @@ const STAGES: [&str; 12] = [
 ];
 
 /// What every stage of the data path may use: the state of a core, and values that travel along.
-const SHARED: [&str; 22] = [
+const SHARED: [&str; 23] = [
     "access_log",
     "activity",
     "body",
@@ -56,6 +56,7 @@ const SHARED: [&str; 22] = [
     "grpc",
     "install",
     "installed",
+    "learning",
     "outgoing",
     "pace",
     "peer",
@@ -107,7 +108,7 @@ fn modules_import_in_one_direction() {
         "table" | "resource" => false,
         "rpc" => to == "table",
         "model" => matches!(to, "rpc" | "table"),
-        "live" => matches!(to, "model" | "table"),
+        "live" => matches!(to, "model" | "rpc" | "table"),
         _ => true,
     };
     let sources = sources();

@@ -1,7 +1,7 @@
 //! The cell that holds the newest endpoint set of an upstream. One writer replaces the set, every
 //! core reads it.
 
-use super::{budget::Budget, endpoint::Endpoint, padded::Padded, picker::Picker};
+use super::{budget::Budget, described::Described, endpoint::Endpoint, padded::Padded, picker::Picker};
 use crate::model::{endpoint::ZoneHint, upstream::Strategy};
 use arc_swap::{ArcSwap, Guard};
 use std::sync::{
@@ -64,6 +64,7 @@ pub struct EndpointCell {
     set: ArcSwap<EndpointSet>,
     requests: Padded<AtomicUsize>,
     budget: Budget,
+    described: Described,
     /// Taken by the core that ejects an endpoint.
     pub(super) ejecting: AtomicBool,
 }
@@ -90,6 +91,12 @@ impl EndpointCell {
     #[must_use]
     pub const fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// What the service told of itself, where it was asked.
+    #[must_use]
+    pub const fn described(&self) -> &Described {
+        &self.described
     }
 
     /// How many requests there were.

@@ -14,6 +14,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     cell::OnceCell,
+    fmt,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
@@ -38,7 +39,6 @@ struct Passing {
 /// What keeps a connection from counting as idle, for who needs it longer than a response lasts.
 pub(crate) type Held = Rc<OnceCell<Busy>>;
 
-#[derive(Debug)]
 enum Source {
     Whole(Option<Bytes>),
     /// Connection and lease are there until the body has ended, well or not.
@@ -47,6 +47,18 @@ enum Source {
         connection: Option<Connection>,
         lease: Option<Lease>,
     },
+    /// What is made of something else as it comes.
+    Made(Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError>>>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Whole(_) => "Whole",
+            Self::Upstream { .. } => "Upstream",
+            Self::Made(_) => "Made",
+        })
+    }
 }
 
 impl Body {
@@ -70,6 +82,11 @@ impl Body {
     /// What an endpoint sends over this connection.
     pub(crate) fn upstream(incoming: Incoming, connection: Connection) -> Self {
         Self::of(Source::Upstream { incoming, connection: Some(connection), lease: None })
+    }
+
+    /// What is made of something else as it comes. An error of it has broken the response off.
+    pub(crate) fn made(body: impl HttpBody<Data = Bytes, Error = BodyError> + 'static) -> Self {
+        Self::of(Source::Made(Box::pin(body)))
     }
 
     /// Has the connection go back to its pool when the body has ended, and keeps the permit so long.
@@ -160,7 +177,10 @@ impl HttpBody for Body {
         let this = &mut *self.0;
         let frame = match &mut this.source {
             Source::Whole(bytes) => return Poll::Ready(bytes.take().map(|bytes| Ok(this.send(Frame::data(bytes))))),
-            Source::Upstream { incoming, connection, lease } => poll_upstream(incoming, connection, lease, context),
+            Source::Upstream { incoming, connection, lease } => {
+                poll_upstream(incoming, connection, lease, context).map(|frame| frame.map(Result::ok))
+            }
+            Source::Made(body) => body.as_mut().poll_frame(context).map(|frame| frame.map(Result::ok)),
         };
         let Poll::Ready(frame) = frame else {
             return match this.wait(context) {
@@ -169,8 +189,8 @@ impl HttpBody for Body {
             };
         };
         Poll::Ready(frame.map(|frame| match frame {
-            Ok(frame) => Ok(this.send(frame)),
-            Err(_) => {
+            Some(frame) => Ok(this.send(frame)),
+            None => {
                 let error = this.exchange.as_ref().map_or(BodyError::EndpointBroken, |exchange| exchange.broken_by());
                 Err(this.break_off(error))
             }
@@ -181,6 +201,7 @@ impl HttpBody for Body {
         match &self.0.source {
             Source::Whole(bytes) => bytes.is_none(),
             Source::Upstream { incoming, .. } => incoming.is_end_stream(),
+            Source::Made(body) => body.is_end_stream(),
         }
     }
 
@@ -188,6 +209,7 @@ impl HttpBody for Body {
         match &self.0.source {
             Source::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Source::Upstream { incoming, .. } => incoming.size_hint(),
+            Source::Made(body) => body.size_hint(),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     clock::Clock,
     context::Ids,
     installed::Installed,
+    learning::Learning,
     limiter::{Counts, Limiter},
     turns::Turns,
     upstream::pool::Pools,
@@ -73,6 +74,7 @@ pub(crate) struct Core {
     pub(crate) ids: RefCell<Ids>,
     /// Of the calls of methods.
     pub(crate) calls: RefCell<Numbers>,
+    pub(crate) learning: Learning,
     pub(crate) pools: Rc<Pools>,
     pub(crate) limiter: Limiter,
     /// For TLS handshakes with clients.
@@ -117,6 +119,7 @@ impl Core {
             random: RefCell::new(fastrand::Rng::new()),
             ids: RefCell::new(Ids::new(fastrand::Rng::new())),
             calls: RefCell::new(Numbers::from(fastrand::u64(..1 << 48))),
+            learning: Learning::default(),
             load,
             table,
             phase: Cell::default(),

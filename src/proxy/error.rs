@@ -71,6 +71,8 @@ pub(crate) enum Failure {
     NoService,
     /// The request names no method of its service.
     NoMethod,
+    /// The service does not tell which methods it has.
+    NotDescribed,
     /// The request makes no message for a method.
     BadMessage(PayloadError),
     /// The body is not text, and the method takes nothing else.
@@ -130,6 +132,7 @@ impl Failure {
             | Self::NoDescriptors
             | Self::NoService
             | Self::NoMethod
+            | Self::NotDescribed
             | Self::BadMessage(_)
             | Self::NotText
             | Self::ReplyTooLarge
@@ -170,6 +173,7 @@ impl Failure {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::NoService => "no_service",
             Self::NoMethod => "no_method",
+            Self::NotDescribed => "not_described",
             Self::BadMessage(_) => "bad_message",
             Self::NotText => "not_text",
             Self::ReplyTooLarge => "reply_too_large",

@@ -161,6 +161,12 @@ const fn target(failure: &Failure) -> Option<&'static str> {
     }
 }
 
+/// The answer to a request whose message is not one of the method: what is wrong, and in which part of it.
+pub(crate) fn bad_argument(message: &str, target: &'static str) -> Response<Body> {
+    let error = serde_json::json!({ "code": "BadArgument", "message": message, "target": target });
+    json(StatusCode::BAD_REQUEST, serde_json::json!({ "error": error }).to_string())
+}
+
 fn rest_entity(told: &Told, target: Option<&'static str>) -> Response<Body> {
     let mut error = serde_json::Map::new();
     error.insert("code".to_owned(), told.code.into());

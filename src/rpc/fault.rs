@@ -8,7 +8,8 @@ mod grpc;
 mod tests;
 
 pub use grpc::{
-    Any, Codes, GrpcFault, RpcStatus, grpc_code, http_code, read_details, read_message, read_trailers, write_message,
+    Any, Codes, GrpcFault, RpcStatus, grpc_code, http_code, read_details, read_message, read_status, read_trailers,
+    write_message,
 };
 
 /// The id of errors that the gateway makes itself, as go-micro's own gateway does.

@@ -57,9 +57,15 @@ impl Form {
     /// The error that ends a stream: a line `{"error": ...}`, or an event `error`.
     #[must_use]
     pub fn error(self, fault: &Fault) -> Bytes {
+        self.failure(fault.to_json().as_bytes())
+    }
+
+    /// The same with any JSON that tells the error.
+    #[must_use]
+    pub fn failure(self, json: &[u8]) -> Bytes {
         match self {
-            Self::Lines => self.write(None, format!(r#"{{"error":{}}}"#, fault.to_json()).as_bytes()),
-            Self::Events => self.write(Some("error"), fault.to_json().as_bytes()),
+            Self::Lines => self.write(None, &[br#"{"error":"#, json, b"}"].concat()),
+            Self::Events => self.write(Some("error"), json),
         }
     }
 

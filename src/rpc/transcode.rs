@@ -15,7 +15,7 @@ mod request;
 mod tests;
 
 #[cfg(test)]
-pub(super) use tests::shop_set;
+pub(crate) use tests::shop_set;
 
 pub use binding::{Binding, Body};
 pub use reply::{BadReply, status_json};

@@ -6,6 +6,7 @@
 
 mod api;
 mod calling;
+mod described;
 mod dialect;
 mod rpc;
 mod target;
@@ -19,6 +20,7 @@ use crate::{
         body::Body,
         error::Failure,
         exchange::Exchange,
+        outgoing::Outgoing,
         reply::{Form, fault_entity, reply},
         request_body::{BodyWatch, RequestBody},
         whole,
@@ -71,7 +73,7 @@ impl Ended {
 pub(super) async fn rpc(
     routed: &Routed<'_>,
     calls: &Calls,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Response<Body> {
     let answered = rpc::answer(routed, calls, request, exchange).await;

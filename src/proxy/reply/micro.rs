@@ -23,6 +23,11 @@ pub(super) const fn tell(failure: &Failure) -> Told {
         Failure::ReplyTooLarge => {
             told(StatusCode::BAD_GATEWAY, "BadGateway", "The service answered more than this gateway allows.")
         }
+        Failure::NotDescribed => told(
+            StatusCode::BAD_GATEWAY,
+            "NotDescribed",
+            "The service does not tell which methods it has (server reflection of gRPC).",
+        ),
         _ => told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer."),
     }
 }

@@ -123,6 +123,17 @@ pub fn read_trailers(trailers: &HeaderMap, codes: Codes) -> Result<(), GrpcFault
     Err(GrpcFault::Answered(fault_of(http_code(status, codes), message, details.as_ref())))
 }
 
+/// Reads the outcome of a call with all that is said of it; 0 is success. `None` where none is told, as in the head of a
+/// reply that goes on.
+#[must_use]
+pub fn read_status(trailers: &HeaderMap) -> Option<RpcStatus> {
+    let code = trailers.get("grpc-status")?.to_str().ok()?.trim().parse().ok()?;
+    let message = trailers.get("grpc-message").map_or_else(String::new, |value| read_message(value.as_bytes()));
+    let details = trailers.get("grpc-status-details-bin").and_then(|value| read_details(value.as_bytes()));
+    let details = details.map(|status| status.details).unwrap_or_default();
+    Some(RpcStatus { code, message, details })
+}
+
 /// Why a call by gRPC came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GrpcFault {

@@ -7,7 +7,7 @@ use prost_reflect::DynamicMessage;
 use serde_json::{Value, json};
 
 /// The descriptors of `tests/data/grpc/shop.proto`.
-pub(in crate::rpc) fn shop_set() -> Vec<u8> {
+pub(crate) fn shop_set() -> Vec<u8> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/grpc");
     let mut compiler = protox::Compiler::new([folder]).unwrap();
     compiler.include_imports(true).open_file("shop.proto").unwrap();

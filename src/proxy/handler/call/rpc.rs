@@ -3,14 +3,14 @@
 
 mod json_rpc;
 
-use super::{Ended, body_of, calling::Calling, target::find, unless_called};
+use super::{Ended, body_of, calling::Calling, described, target::find, unless_called};
 use crate::{
     model::call::Calls,
-    proxy::{body::Body, error::Failure, exchange::Exchange, handler::Routed, request_body::RequestBody},
+    proxy::{body::Body, error::Failure, exchange::Exchange, handler::Routed, outgoing::Outgoing},
     rpc::payload::{self, Media, Parts},
 };
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode, header::CONTENT_TYPE};
 
 /// What is called.
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
@@ -18,13 +18,16 @@ const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::P
 pub(super) async fn answer(
     routed: &Routed<'_>,
     calls: &Calls,
-    request: &mut Request<RequestBody>,
+    request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Ended> {
     if let Some(response) = unless_called(request.method(), &METHODS)? {
         return Ok(response);
     }
     let target = find(routed, calls, request)?;
+    if described::is_meant(routed, calls, &target) {
+        return Ok(described::answer(routed, &target, request, exchange).await);
+    }
     let (body, watch) = body_of(routed, request).await?;
     let calling = Calling::new(routed, request, target, watch).with_method();
     let requested = request.headers().get(CONTENT_TYPE);
