@@ -4,6 +4,7 @@
 //! path in the words of `model` and `table` alone. The modules stand in the order of the path.
 
 pub mod change;
+pub mod registration;
 pub mod watch;
 
 pub mod cache;

@@ -120,6 +120,10 @@ pub struct ClusterArgs {
     /// weight. Needs the right to list and watch Pods.
     #[arg(long, env = "PAIFANG_POD_WEIGHTS")]
     pub pod_weights: bool,
+    /// Whether Pods with the label `micro.mu/type=service` are watched, whose annotations say which
+    /// go-micro services they are. Needs the right to list and watch Pods.
+    #[arg(long, env = "PAIFANG_POD_REGISTRATIONS")]
+    pub pod_registrations: bool,
     /// The Service whose addresses stand in the status of Ingresses.
     #[arg(long, env = "PAIFANG_PUBLISH_SERVICE", value_name = "NAMESPACE/NAME", value_parser = namespaced)]
     pub publish_service: Option<(String, String)>,

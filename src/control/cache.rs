@@ -5,6 +5,7 @@
 //! nothing. Objects that users write keep their last good version beside the newest.
 
 mod pods;
+mod registrations;
 mod slices;
 mod store;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod tracked;
 
 pub use pods::{BadWeight, MOST_WEIGHT, Pods, WEIGHT};
+pub use registrations::{Known, Registrations};
 pub use slices::{SERVICE_LABEL, ServiceName, Slices, asked_weight, pod_of};
 pub use store::Store;
 pub use tracked::{Held, Tracked, Unreadable};
@@ -19,6 +21,7 @@ pub use tracked::{Held, Tracked, Unreadable};
 use super::{
     change::{Change, Object, Scope},
     compile::{Compile, authorities::AuthoritySecret},
+    registration::Registration,
 };
 use crate::{
     model::diagnostic::{Kind, ObjectRef},
@@ -27,9 +30,11 @@ use crate::{
 use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{
     core::v1::{Namespace, Secret, Service},
+    discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
 };
 use pods::Touched;
+use registrations::{By, Moved};
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
@@ -61,6 +66,11 @@ impl Effect {
         if changed { Self::Table } else { Self::Nothing }
     }
 
+    /// Moved nodes take the short road.
+    fn of_registrations(moved: Moved) -> Self {
+        if moved.reroutes { Self::Table } else { Self::endpoints(moved.services) }
+    }
+
     fn endpoints(services: BTreeSet<ServiceName>) -> Self {
         if services.is_empty() { Self::Nothing } else { Self::Endpoints(services) }
     }
@@ -89,6 +99,8 @@ pub struct Cache {
     pub grants: Store<Arc<ReferenceGrant>>,
     /// Pods that ask for a weight.
     pub pods: Pods,
+    /// Services that registered themselves, or were registered.
+    pub registrations: Registrations,
 }
 
 impl Cache {
@@ -114,8 +126,13 @@ impl Cache {
                 effect.merge(track(&mut self.secrets, &namespace, &name, object));
                 effect
             }
-            Object::EndpointSlice(object) => Effect::endpoints(self.slices.upsert(&namespace, &name, object)),
-            Object::Service(object) => keep(&mut self.services, &namespace, &name, object, |a, b| a.spec == b.spec),
+            Object::EndpointSlice(object) => self.upsert_slice(&namespace, &name, object),
+            Object::Service(object) => {
+                let registered = self.registrations.put(By::Service, Registration::of_service(&object));
+                let mut effect = Effect::of_registrations(registered);
+                effect.merge(keep(&mut self.services, &namespace, &name, object, |a, b| a.spec == b.spec));
+                effect
+            }
             // Nothing of a Namespace is used, not even its end: its objects are deleted one by one.
             Object::Namespace(object) => {
                 self.namespaces.insert(&namespace, &name, object);
@@ -132,7 +149,38 @@ impl Cache {
                 self.pods.upsert(&namespace, &name, &object, &mut touched);
                 self.effect_of(&touched)
             }
+            Object::PodRegistration(object) => {
+                let registration = Arc::unwrap_or_clone(object);
+                Effect::of_registrations(self.registrations.put(By::Pod, registration))
+            }
         }
+    }
+
+    /// The state of Pods that registered services stands in slices.
+    fn upsert_slice(&mut self, namespace: &Arc<str>, name: &Arc<str>, slice: Arc<EndpointSlice>) -> Effect {
+        let new = self.registered_by(namespace, &slice);
+        let old = self.slices.get(namespace, name).map(|old| self.registered_by(namespace, old)).unwrap_or_default();
+        let mut services = self.slices.upsert(namespace, name, slice);
+        if !services.is_empty() {
+            services.extend(old.into_iter().chain(new));
+        }
+        Effect::endpoints(services)
+    }
+
+    fn remove_slice(&mut self, namespace: &str, name: &str) -> Effect {
+        let old = self.slices.get(namespace, name).map(|old| self.registered_by(namespace, old)).unwrap_or_default();
+        let mut services = self.slices.remove(namespace, name);
+        services.extend(old);
+        Effect::endpoints(services)
+    }
+
+    /// The services that the Pods of a slice registered.
+    fn registered_by(&self, namespace: &str, slice: &EndpointSlice) -> BTreeSet<ServiceName> {
+        if self.registrations.has_no_pods() {
+            return BTreeSet::new();
+        }
+        let pods = slice.endpoints.iter().filter_map(pod_of).map(|(pod, _)| pod);
+        self.registrations.of_pods(namespace, pods)
     }
 
     /// Few Secrets have authorities. One that had some and loses them keeps its last good ones.
@@ -153,10 +201,13 @@ impl Cache {
                 self.authorities.remove(namespace, name);
                 self.secrets.remove(namespace, name).is_some()
             }
-            Kind::Service => self.services.remove(namespace, name).is_some(),
+            Kind::Service => {
+                self.registrations.remove(By::Service, namespace, name);
+                self.services.remove(namespace, name).is_some()
+            }
             Kind::IngressClass => self.classes.remove(namespace, name).is_some(),
             Kind::ReferenceGrant => self.grants.remove(namespace, name).is_some(),
-            Kind::EndpointSlice => return Effect::endpoints(self.slices.remove(namespace, name)),
+            Kind::EndpointSlice => return self.remove_slice(namespace, name),
             Kind::Namespace => {
                 self.namespaces.remove(namespace, name);
                 false
@@ -165,6 +216,9 @@ impl Cache {
                 let mut touched = Touched::default();
                 self.pods.remove(namespace, name, &mut touched);
                 return self.effect_of(&touched);
+            }
+            Kind::PodRegistration => {
+                return Effect::of_registrations(self.registrations.remove(By::Pod, namespace, name));
             }
         };
         Effect::table_if(gone)
@@ -186,7 +240,8 @@ impl Cache {
             | Kind::Namespace
             | Kind::IngressClass
             | Kind::ReferenceGrant
-            | Kind::Pod => Effect::Nothing,
+            | Kind::Pod
+            | Kind::PodRegistration => Effect::Nothing,
         }
     }
 
@@ -240,7 +295,11 @@ impl Cache {
         if touched.explains {
             return Effect::Table;
         }
-        Effect::endpoints(self.slices.services_of(&touched.pods))
+        let mut services = self.slices.services_of(&touched.pods);
+        for (namespace, pod) in &touched.pods {
+            services.append(&mut self.registrations.of_pods(namespace, std::iter::once(&**pod)));
+        }
+        Effect::endpoints(services)
     }
 
     fn names(&self, scope: &Scope) -> Vec<(Arc<str>, Arc<str>)> {
@@ -255,6 +314,7 @@ impl Cache {
             Kind::IngressClass => self.classes.names(namespace),
             Kind::ReferenceGrant => self.grants.names(namespace),
             Kind::Pod => self.pods.names(namespace),
+            Kind::PodRegistration => self.registrations.pod_names(namespace),
         }
     }
 }

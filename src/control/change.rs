@@ -1,5 +1,6 @@
 //! Changes: what a source reports, in a closed set of words.
 
+use super::registration::{Addresses, Registration};
 use crate::model::diagnostic::{Kind, ObjectRef};
 use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{
@@ -28,6 +29,7 @@ pub enum Object {
     IngressClass(Arc<IngressClass>),
     ReferenceGrant(Arc<ReferenceGrant>),
     Pod(Arc<PodMeta>),
+    PodRegistration(Arc<Registration>),
 }
 
 impl Object {
@@ -44,6 +46,7 @@ impl Object {
             Self::IngressClass(object) => refer(Kind::IngressClass, &**object),
             Self::ReferenceGrant(object) => refer(Kind::ReferenceGrant, &**object),
             Self::Pod(object) => refer(Kind::Pod, &**object),
+            Self::PodRegistration(object) => ObjectRef::new(Kind::PodRegistration, &object.namespace, &object.name),
         }
     }
 }
@@ -87,4 +90,26 @@ pub enum Change {
         /// Those that are there but cannot be read, with the reason.
         unreadable: Vec<(ObjectRef, String)>,
     },
+}
+
+/// The changes of a source that reads whole Pods, with what the Pods register.
+#[must_use]
+pub fn with_registrations(changes: Vec<Change>) -> Vec<Change> {
+    let mut all = Vec::with_capacity(changes.len());
+    for change in changes {
+        let registers = match &change {
+            Change::Upsert(Object::Pod(pod)) => {
+                let registration = Registration::of_pod(&pod.metadata, Addresses::Any);
+                Some(Change::Upsert(Object::PodRegistration(Arc::new(registration))))
+            }
+            Change::Delete(ObjectRef { kind: Kind::Pod, namespace, name }) => {
+                let (namespace, name) = (Arc::clone(namespace), Arc::clone(name));
+                Some(Change::Delete(ObjectRef { kind: Kind::PodRegistration, namespace, name }))
+            }
+            _ => None,
+        };
+        all.push(change);
+        all.extend(registers);
+    }
+    all
 }

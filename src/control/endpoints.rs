@@ -5,6 +5,7 @@
 //! another endpoint.
 
 mod collect;
+mod registered;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::{
         upstream::{Strategy, Upstream},
     },
 };
+use registered::PodStates;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -70,17 +72,22 @@ impl Endpoints {
     /// Brings the cells of some Services up to date. Returns how many changed.
     pub fn refresh(&mut self, cache: &Cache, services: &BTreeSet<ServiceName>) -> usize {
         let known = services.iter().filter_map(|service| Some((service, self.services.get(service)?)));
-        known.map(|(service, ports)| self.refresh_service(cache, service, ports)).sum()
+        let mut pods = PodStates::of(cache);
+        known.map(|(service, ports)| self.refresh_service(&mut pods, service, ports)).sum()
     }
 
     /// Brings all cells up to date. Returns how many changed.
     pub fn refresh_all(&mut self, cache: &Cache) -> usize {
-        self.services.iter().map(|(service, ports)| self.refresh_service(cache, service, ports)).sum()
+        let mut pods = PodStates::of(cache);
+        self.services.iter().map(|(service, ports)| self.refresh_service(&mut pods, service, ports)).sum()
     }
 
-    fn refresh_service(&self, cache: &Cache, service: &ServiceName, ports: &BTreeMap<u16, Port>) -> usize {
+    fn refresh_service(&self, pods: &mut PodStates<'_>, service: &ServiceName, ports: &BTreeMap<u16, Port>) -> usize {
         let changed = |(number, port): (&u16, &Port)| {
-            let facts = collect::endpoints_of(cache, service, *number, self.zone.as_deref());
+            let facts = match *number {
+                ServicePort::REGISTERED => registered::endpoints_of(pods, service),
+                number => collect::endpoints_of(pods.cache(), service, number, self.zone.as_deref()),
+            };
             usize::from(replace(port, facts))
         };
         ports.iter().map(changed).sum()

@@ -2,7 +2,7 @@
 
 use super::{
     cache::Cache,
-    change::{Change, Object},
+    change::{Change, Object, with_registrations},
 };
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::de::DeserializeOwned;
@@ -68,7 +68,9 @@ pub(crate) fn object(text: &str) -> Object {
 pub(crate) fn cache(text: &str) -> Cache {
     let mut cache = Cache::default();
     for document in text.split("\n---\n").filter(|document| !document.trim().is_empty()) {
-        cache.apply(Change::Upsert(object(document)));
+        for change in with_registrations(vec![Change::Upsert(object(document))]) {
+            cache.apply(change);
+        }
     }
     cache
 }

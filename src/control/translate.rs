@@ -11,12 +11,14 @@ mod build;
 mod certificates;
 mod claims;
 mod clients;
+mod endpoint_rules;
 mod found;
 mod gateway_route;
 mod ingress;
 mod limits;
 mod policy;
 pub mod references;
+mod registrations;
 mod reports;
 mod resolving;
 mod source;
@@ -177,5 +179,6 @@ fn try_translate(cache: &Cache, context: &Context) -> Option<Translation> {
     }
     certificates::add_default(&mut build);
     weights::explain(&mut build);
+    registrations::explain(&mut build);
     (!panicked).then(|| build.finish())
 }

@@ -24,11 +24,13 @@ pub enum Kind {
     ReferenceGrant,
     /// Core Pod, of which only metadata is read.
     Pod,
+    /// What a Pod registers by its annotations.
+    PodRegistration,
 }
 
 impl Kind {
     /// Every kind, in the order of this enum.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::GatewayRoute,
         Self::Service,
         Self::EndpointSlice,
@@ -38,6 +40,7 @@ impl Kind {
         Self::IngressClass,
         Self::ReferenceGrant,
         Self::Pod,
+        Self::PodRegistration,
     ];
 
     /// The kind's name, as in YAML.
@@ -53,6 +56,7 @@ impl Kind {
             Self::IngressClass => "IngressClass",
             Self::ReferenceGrant => "ReferenceGrant",
             Self::Pod => "Pod",
+            Self::PodRegistration => "PodRegistration",
         }
     }
 }

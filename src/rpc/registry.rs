@@ -123,6 +123,19 @@ pub enum Dialect {
     Other,
 }
 
+impl Dialect {
+    /// What it is called.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mucp => "mucp",
+            Self::MucpEnvelope => "mucp in envelopes",
+            Self::Grpc => "gRPC",
+            Self::Other => "unknown",
+        }
+    }
+}
+
 impl Node {
     /// What the node speaks, by its metadata.
     #[must_use]

@@ -9,7 +9,7 @@ mod summary;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use paifang::control::{
     cache::Cache,
-    change::{Change, Object},
+    change::{Change, Object, with_registrations},
     translate::{Context, Namespaces, translate},
     watch::file::{Loaded, load},
 };
@@ -46,9 +46,9 @@ fn context(text: &str) -> Context {
 
 fn cache(loaded: &[Loaded]) -> Cache {
     let mut cache = Cache::default();
-    for item in loaded.iter().flat_map(|loaded| &loaded.items) {
-        cache.apply(Change::Upsert(item.object.clone()));
-    }
+    let items = loaded.iter().flat_map(|loaded| &loaded.items);
+    let changes = items.map(|item| Change::Upsert(item.object.clone())).collect();
+    with_registrations(changes).into_iter().for_each(|change| drop(cache.apply(change)));
     cache
 }
 

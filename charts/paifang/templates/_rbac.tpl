@@ -14,7 +14,7 @@
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
   verbs: [get, list, watch]
-{{- if .Values.podWeights.enabled }}
+{{- if or .Values.podWeights.enabled .Values.podRegistrations.enabled }}
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]

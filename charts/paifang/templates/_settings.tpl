@@ -55,6 +55,9 @@ http://{{ include "paifang.fullname" . }}-admin.{{ .Release.Namespace }}:{{ int 
 {{- if .Values.podWeights.enabled }}
 - --pod-weights
 {{- end }}
+{{- if .Values.podRegistrations.enabled }}
+- --pod-registrations
+{{- end }}
 - --tls-min-version={{ .Values.tls.minVersion }}
 - --strict-sni={{ .Values.tls.strictSni }}
 {{- with .Values.tls.defaultCertificate }}

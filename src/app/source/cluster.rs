@@ -77,7 +77,12 @@ pub(in crate::app) fn watch_settings(args: &ClusterArgs) -> WatchSettings {
         list if list.iter().any(|name| &**name == "*") => None,
         _ => Some(tls),
     };
-    WatchSettings { namespaces: names(&args.watch_namespaces), tls_namespaces, pod_weights: args.pod_weights }
+    WatchSettings {
+        namespaces: names(&args.watch_namespaces),
+        tls_namespaces,
+        pod_weights: args.pod_weights,
+        pod_registrations: args.pod_registrations,
+    }
 }
 
 /// The Secret with session ticket keys is not a certificate, so that the watches leave it out.

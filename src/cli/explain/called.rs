@@ -8,10 +8,7 @@ use crate::{
         snapshot::Snapshot,
         target::{ServicePort, UpstreamId},
     },
-    rpc::{
-        registry::Dialect,
-        resolver::{Kind, Resolved, Resolver, Wanted},
-    },
+    rpc::resolver::{Kind, Resolved, Resolver, Wanted},
 };
 use http::header::HOST;
 use serde::Serialize;
@@ -57,7 +54,7 @@ impl Called {
             Targets::Backends(_) => calls.map(|calls| Self::written(snapshot, rule, calls, path)).unwrap_or_default(),
         };
         let upstream = called.found.or_else(|| first(rule)).and_then(|id| snapshot.upstreams.get(id.index()));
-        let dialect = calls.and(upstream).map(|upstream| word(upstream.dialect));
+        let dialect = calls.and(upstream).map(|upstream| upstream.dialect.as_str());
         Self { dialect, ..called }
     }
 
@@ -98,15 +95,6 @@ fn first(rule: &Rule) -> Option<UpstreamId> {
         BackendTarget::Upstream(id) => Some(id),
         BackendTarget::Invalid(_) => None,
     })
-}
-
-const fn word(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Mucp => "mucp",
-        Dialect::MucpEnvelope => "mucp in envelopes",
-        Dialect::Grpc => "gRPC",
-        Dialect::Other => "unknown",
-    }
 }
 
 /// The port of a Service, as a client of the cluster knows it; none where a service registered itself.

@@ -168,7 +168,8 @@ mod tests {
         let watch = WatchSettings {
             namespaces: vec!["shop".into()],
             tls_namespaces: Some(vec!["certs".into()]),
-            pod_weights: true,
+            pod_registrations: true,
+            ..WatchSettings::default()
         };
         let rights = rights(&options(watch));
         assert!(rights.iter().all(|right| right.namespace.is_some()));

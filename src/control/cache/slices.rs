@@ -29,6 +29,16 @@ impl Slices {
         self.by_service.get(namespace, service).into_iter().flat_map(BTreeMap::values)
     }
 
+    /// The slices of all Services of a namespace.
+    pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &Arc<EndpointSlice>> {
+        self.by_service.in_namespace(namespace).flat_map(|(_, slices)| slices.values())
+    }
+
+    /// A slice by its own name.
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<&Arc<EndpointSlice>> {
+        self.by_service.get(namespace, self.service_of.get(namespace, name)?)?.get(name)
+    }
+
     /// The Services that have one of these Pods behind them.
     pub(super) fn services_of(&self, pods: &BTreeSet<PodName>) -> BTreeSet<ServiceName> {
         let namespaces: BTreeSet<&Arc<str>> = pods.iter().map(|(namespace, _)| namespace).collect();

@@ -1,5 +1,10 @@
+mod registrations;
+
 use super::*;
-use crate::control::testing::{cache, object};
+use crate::{
+    control::testing::{cache, object},
+    rpc::registry::Dialect,
+};
 
 const ROUTE: &str = "
 apiVersion: paifang.dev/v1alpha1

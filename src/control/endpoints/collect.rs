@@ -110,7 +110,7 @@ fn identity(endpoint: &Endpoint) -> Arc<str> {
 }
 
 /// What a slice leaves open is meant well: ready, and serving as far as it is ready.
-fn conditions(conditions: Option<&EndpointConditions>) -> Conditions {
+pub(super) fn conditions(conditions: Option<&EndpointConditions>) -> Conditions {
     let ready = conditions.and_then(|conditions| conditions.ready).unwrap_or(true);
     Conditions {
         ready,

@@ -1,3 +1,5 @@
+mod registered;
+
 use super::*;
 use crate::{
     control::{

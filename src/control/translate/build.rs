@@ -153,7 +153,8 @@ impl<'a> Build<'a> {
         let asked = Asked { port: &port, scheme: policy.scheme, tls: self.policies.tls_of(&port) };
         let transport = transport::of(self.cache, self.context, &asked, &mut self.diagnostics);
         let is_http2 = transport.as_ref().is_some_and(|transport| transport.protocol == Protocol::Http2);
-        let dialect = if is_http2 { Dialect::Grpc } else { Dialect::Mucp };
+        let spoken = transport::registered(self.cache, &port);
+        let dialect = spoken.unwrap_or(if is_http2 { Dialect::Grpc } else { Dialect::Mucp });
         Upstream { port, policy, transport, dialect }
     }
 

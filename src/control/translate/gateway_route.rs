@@ -4,7 +4,7 @@ use super::{
     Outcome,
     backends::{self, Part, Wanted},
     build::Build,
-    certificates, clients, limits, policy,
+    certificates, clients, endpoint_rules, limits, policy,
     references::{From, GATEWAY_ROUTE},
     resolving,
     source::{Selected, Source},
@@ -54,12 +54,22 @@ pub(super) fn translate(build: &mut Build<'_>, route: &Selected<'_, GatewayRoute
     let rules = spec.rules.as_deref().unwrap_or_default();
     let limits = limits::of_route(build, route);
     let clients = clients::of_route(build, route, spec.tls.as_ref(), &compiled.hosts);
+    let mut resolving = None;
     for (index, (rule, compiled_rule)) in rules.iter().zip(&compiled.rules).enumerate() {
         note_path_safety(index, compiled_rule.options.path_safety, &mut outcome);
         let rule = translate_rule(build, route, index, rule, compiled_rule, &mut outcome);
         let options = Options { limits: limits.clone(), ..rule.options };
-        let id = build.add_rule(Rule { options, clients: clients.clone(), ..rule });
+        let rule = Rule { options, clients: clients.clone(), ..rule };
+        if let Targets::Resolved(resolution) = &rule.targets
+            && rule.broken.is_none()
+        {
+            resolving.get_or_insert_with(|| (rule.clone(), Arc::clone(&resolution.services)));
+        }
+        let id = build.add_rule(rule);
         entries.add(build, compiled, compiled_rule, id);
+    }
+    if let Some((rule, services)) = &resolving {
+        endpoint_rules::add(build, route, compiled, (rule, services));
     }
     #[cfg(test)]
     crate::control::testing::trip(&route.serving.object().metadata);

@@ -22,6 +22,7 @@ use crate::{
         upstream::Scheme,
     },
     resource::{self, SecretRef},
+    rpc::registry::Dialect,
 };
 use aws_lc_rs::digest;
 use rustls::{pki_types::ServerName, sign::CertifiedKey};
@@ -42,7 +43,11 @@ pub(super) fn of(
     asked: &Asked<'_>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Transport> {
-    let (scheme, protocol) = app_protocol(cache, asked.port).and_then(understand).unwrap_or_default();
+    let (scheme, protocol) = match registered(cache, asked.port) {
+        Some(Dialect::Grpc) => (Scheme::Http, Protocol::Http2),
+        Some(_) => Default::default(),
+        None => app_protocol(cache, asked.port).and_then(understand).unwrap_or_default(),
+    };
     match asked.scheme.unwrap_or(scheme) {
         Scheme::Http => Some(Transport { protocol, tls: None }),
         Scheme::Https => {
@@ -50,6 +55,12 @@ pub(super) fn of(
             Some(Transport { protocol, tls: Some(Arc::new(tls)) })
         }
     }
+}
+
+/// What the nodes of a service speak that registered itself.
+pub(super) fn registered(cache: &Cache, port: &ServicePort) -> Option<Dialect> {
+    let known = cache.registrations.get(&port.namespace, &port.service).filter(|_| port.is_registered())?;
+    known.dialect()
 }
 
 /// The words that the port's `appProtocol` may have.
@@ -96,6 +107,9 @@ impl Tls<'_> {
         let trust = self.told("caSecret", self.trust(&mut id), diagnostics);
         let certificate = self.told("clientCertificate", self.certificate(), diagnostics);
         let (trust, certificate, server_names) = (trust?, certificate?, self.server_names());
+        if server_names.is_empty() {
+            return self.nameless(diagnostics);
+        }
         for name in &server_names {
             id.update(name.to_str().as_bytes());
             id.update(b"\n");
@@ -119,6 +133,14 @@ impl Tls<'_> {
             diagnostics.push(Diagnostic { object, field, severity, condition, reason, message });
         }
         found
+    }
+
+    /// A service may register itself by a name that no certificate can have.
+    fn nameless(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<EndpointTls> {
+        let service = &self.asked.port.service;
+        let message = format!("`{service}` is no host name, so that TLS needs one: set serverName; requests get 500");
+        let refusal: Found<EndpointTls> = Err((Reason::UnsupportedValue, message));
+        self.told("serverName", refusal, diagnostics)
     }
 
     /// Names of Services are host names, so that none of these is left out.

@@ -21,7 +21,7 @@ pub use load::{Item, Loaded, load};
 pub use problem::Problem;
 
 use crate::{
-    control::change::{Change, Scope},
+    control::change::{Change, Scope, with_registrations},
     model::diagnostic::{Kind, Severity},
 };
 use folder::Folder;
@@ -119,7 +119,7 @@ impl FolderSource {
             Some(Err(cause)) => return Err(FolderError::Watch { path, cause }),
             None => return Err(FolderError::Folder { path, cause: io::ErrorKind::NotADirectory.into() }),
         };
-        Ok((Self { folder, notices }, complete(changes)))
+        Ok((Self { folder, notices }, complete(with_registrations(changes))))
     }
 
     /// Waits for the next changes. Cancelling it loses none.
@@ -131,7 +131,7 @@ impl FolderSource {
                 Ok((changes, problems)) => {
                     report(&problems);
                     if !changes.is_empty() {
-                        return changes;
+                        return with_registrations(changes);
                     }
                 }
                 Err(cause) => {
@@ -172,7 +172,7 @@ pub fn join(loaded: &[Loaded]) -> (Vec<Change>, Vec<Problem>) {
     let mut problems = Vec::new();
     let items = loaded.iter().flat_map(|loaded| &loaded.items);
     let changes = folder::Memory::default().changes(items, &mut problems);
-    (changes, problems)
+    (with_registrations(changes), problems)
 }
 
 /// One line per problem; a broken file keeps its last good version.

@@ -42,7 +42,7 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
 };
-use kinds::Watched;
+use kinds::{RegisteredPod, Watched};
 use session::Context;
 use std::sync::Arc;
 use sync::Board;
@@ -60,6 +60,8 @@ pub struct WatchSettings {
     pub tls_namespaces: Option<Vec<Arc<str>>>,
     /// Whether Pods that ask for a weight are watched.
     pub pod_weights: bool,
+    /// Whether Pods that registered services are watched.
+    pub pod_registrations: bool,
 }
 
 impl WatchSettings {
@@ -82,6 +84,7 @@ impl WatchSettings {
         let namespaces: Option<&[Arc<str>]> = match kind {
             Kind::Namespace | Kind::IngressClass if self.is_namespaced() => return Vec::new(),
             Kind::Pod if !self.pod_weights => return Vec::new(),
+            Kind::PodRegistration if !self.pod_registrations => return Vec::new(),
             Kind::Secret => self.tls_namespaces.as_deref(),
             _ => self.is_namespaced().then_some(&self.namespaces),
         };
@@ -160,6 +163,7 @@ fn spawn(tasks: &mut JoinSet<()>, vitals: &Vitals, context: Context) {
         Kind::Ingress => spawn_kind::<Ingress>(tasks, vital, context),
         Kind::IngressClass => spawn_kind::<IngressClass>(tasks, vital, context),
         Kind::Pod => spawn_kind::<PodMeta>(tasks, vital, context),
+        Kind::PodRegistration => spawn_kind::<RegisteredPod>(tasks, vital, context),
         Kind::ReferenceGrant => {
             tasks.spawn(async move {
                 let _vital = vital;

@@ -175,7 +175,7 @@ impl Known {
 
     /// What the API server would have added to the metadata.
     fn stamp(&self, mut object: Object) -> Object {
-        let metadata = object::metadata(&mut object);
+        let Some(metadata) = object::metadata(&mut object) else { return object };
         metadata.generation = Some(self.generation);
         metadata.resource_version = Some(self.generation.to_string());
         if metadata.creation_timestamp.is_none() {

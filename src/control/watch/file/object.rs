@@ -86,7 +86,8 @@ pub(super) fn read(kind: Kind, value: &Value) -> Result<Object, Vec<Violation>> 
         Kind::Ingress => Object::Ingress(typed(value)?),
         Kind::IngressClass => Object::IngressClass(typed(value)?),
         Kind::ReferenceGrant => Object::ReferenceGrant(typed(value)?),
-        Kind::Pod => Object::Pod(typed(value)?),
+        // Made of a Pod once it is read.
+        Kind::Pod | Kind::PodRegistration => Object::Pod(typed(value)?),
     })
 }
 
@@ -125,9 +126,9 @@ fn merge_string_data(mut secret: Arc<Secret>) -> Arc<Secret> {
     secret
 }
 
-/// The metadata of an object, to be changed.
-pub(super) fn metadata(object: &mut Object) -> &mut ObjectMeta {
-    match object {
+/// The metadata of an object, to be changed, where it has its own.
+pub(super) fn metadata(object: &mut Object) -> Option<&mut ObjectMeta> {
+    Some(match object {
         Object::GatewayRoute(object) => Arc::make_mut(object).meta_mut(),
         Object::Service(object) => Arc::make_mut(object).meta_mut(),
         Object::EndpointSlice(object) => Arc::make_mut(object).meta_mut(),
@@ -137,5 +138,6 @@ pub(super) fn metadata(object: &mut Object) -> &mut ObjectMeta {
         Object::IngressClass(object) => Arc::make_mut(object).meta_mut(),
         Object::ReferenceGrant(object) => Arc::make_mut(object).meta_mut(),
         Object::Pod(object) => Arc::make_mut(object).meta_mut(),
-    }
+        Object::PodRegistration(_) => return None,
+    })
 }

@@ -82,7 +82,7 @@ fn problems_name_the_line_the_object_and_the_field() {
     assert_eq!(
         problems(&ROUTE.replace("- backends:", "- backend:")),
         [
-            "a.yaml:7: GatewayRoute default/web: spec.rules[0].backend: is no field: the fields here are backends, handler, matches, mirror, name, pathSafety"
+            "a.yaml:7: GatewayRoute default/web: spec.rules[0].backend: is no field: the fields here are backends, handler, matches, mirror, name, pathSafety, resolver"
         ]
     );
     let service = "kind: Service\napiVersion: v1\nmetadata: {name: a}\nspec:\n  ports:\n  - port: http\n";

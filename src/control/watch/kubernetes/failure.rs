@@ -67,11 +67,9 @@ pub(crate) fn mend_rights(scope: &Scope, verb: &str) -> String {
         (Kind::Secret, None) => {
             format!("set the chart value tls.clusterWide=true, or grant {verb} on secrets with a ClusterRole")
         }
-        (Kind::Pod, namespace) => {
-            let role = if namespace.is_some() { "Role" } else { "ClusterRole" };
-            format!(
-                "set the chart value podWeights.enabled=true, or grant {verb} on pods with a {role}; or leave --pod-weights out"
-            )
+        (Kind::Pod, namespace) => mend_pods(verb, namespace.is_some(), "podWeights", "--pod-weights"),
+        (Kind::PodRegistration, namespace) => {
+            mend_pods(verb, namespace.is_some(), "podRegistrations", "--pod-registrations")
         }
         (_, Some(namespace)) => format!(
             "add {namespace} to the chart value watchNamespaces (with rbac.scope=namespace), or grant {verb} on \
@@ -82,6 +80,11 @@ pub(crate) fn mend_rights(scope: &Scope, verb: &str) -> String {
              ClusterRole; where only some namespaces may be read, set --watch-namespaces"
         ),
     }
+}
+
+fn mend_pods(verb: &str, is_namespaced: bool, value: &str, flag: &str) -> String {
+    let role = if is_namespaced { "Role" } else { "ClusterRole" };
+    format!("set the chart value {value}.enabled=true, or grant {verb} on pods with a {role}; or leave {flag} out")
 }
 
 fn mend_absence(scope: &Scope) -> &'static str {

@@ -4,9 +4,11 @@ use crate::{
     control::{
         cache::WEIGHT,
         change::{Object, PodMeta},
+        registration::{Addresses, Registration},
     },
     model::diagnostic::Kind,
     resource::GatewayRoute,
+    rpc::registry::ANNOTATION_PREFIX,
 };
 use gateway_api::apis::standard::referencegrants::ReferenceGrant;
 use k8s_openapi::api::{
@@ -14,10 +16,11 @@ use k8s_openapi::api::{
     discovery::v1::EndpointSlice,
     networking::v1::{Ingress, IngressClass},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use std::{fmt::Debug, sync::Arc};
+use std::{borrow::Cow, fmt::Debug, sync::Arc};
 
 /// A kind that is watched.
 pub(super) trait Watched:
@@ -82,6 +85,61 @@ impl Watched for PodMeta {
     }
 }
 
+/// A Pod that registered services, as go-micro's Kubernetes registry labels it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RegisteredPod(PodMeta);
+
+impl Watched for RegisteredPod {
+    const KIND: Kind = Kind::PodRegistration;
+    const METADATA_ONLY: bool = true;
+    /// A Pod that has ended keeps its annotations.
+    const FIELD_SELECTOR: Option<&'static str> = Some("status.phase=Running");
+    const LABEL_SELECTOR: Option<&'static str> = Some("micro.mu/type=service");
+
+    fn wrap(object: Arc<Self>) -> Object {
+        Object::PodRegistration(Arc::new(Registration::of_pod(&object.0.metadata, Addresses::OfPods)))
+    }
+
+    fn trim(object: &mut Map<String, Value>) {
+        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+        let own = ["name", "namespace", "uid", "resourceVersion", "deletionTimestamp"];
+        metadata.retain(|key, _| own.contains(&key.as_str()) || matches!(key.as_str(), "labels" | "annotations"));
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.retain(|key, _| key.starts_with(ANNOTATION_PREFIX));
+        }
+    }
+}
+
+impl Resource for RegisteredPod {
+    type DynamicType = ();
+    type Scope = <PodMeta as Resource>::Scope;
+
+    fn kind(of: &()) -> Cow<'_, str> {
+        PodMeta::kind(of)
+    }
+
+    fn group(of: &()) -> Cow<'_, str> {
+        PodMeta::group(of)
+    }
+
+    fn version(of: &()) -> Cow<'_, str> {
+        PodMeta::version(of)
+    }
+
+    fn plural(of: &()) -> Cow<'_, str> {
+        PodMeta::plural(of)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.meta()
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.meta_mut()
+    }
+}
+
 impl Watched for Secret {
     const KIND: Kind = Kind::Secret;
     const FIELD_SELECTOR: Option<&'static str> = Some("type=kubernetes.io/tls");
@@ -108,7 +166,7 @@ pub(crate) const fn resource_name(kind: Kind) -> &'static str {
         Kind::Namespace => "namespaces",
         Kind::Ingress => "ingresses.networking.k8s.io",
         Kind::IngressClass => "ingressclasses.networking.k8s.io",
-        Kind::Pod => "pods",
+        Kind::Pod | Kind::PodRegistration => "pods",
         Kind::ReferenceGrant => "referencegrants.gateway.networking.k8s.io",
     }
 }

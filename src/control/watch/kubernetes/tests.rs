@@ -251,15 +251,40 @@ async fn pods_are_not_asked_for_unless_they_are_wanted() {
     assert!(!rig.fake.calls().iter().any(|call| call.path.contains("/pods")));
 }
 
+#[tokio::test]
+async fn what_pods_register_is_read_of_running_pods_by_their_metadata() {
+    let settings = WatchSettings { pod_registrations: true, ..WatchSettings::default() };
+    let value = |address: &str| json!({"name": "a", "nodes": [{"id": "n", "address": address}]}).to_string();
+    let annotations = json!({"micro.mu/service-a": value("10.0.0.1:80"), "micro.mu/service-b": value("127.0.0.1:80")});
+    let pod = json!({"metadata": {"name": "p", "namespace": "shop", "resourceVersion": "7", "uid": "u",
+        "labels": {"micro.mu/type": "service"}, "annotations": annotations}});
+    let is_list = |call: &Call| call.path.ends_with("/pods") && !call.is_watch();
+    let mut rig =
+        Rig::start(&settings, move |call| is_list(&call).then(|| Reply::list(std::slice::from_ref(&pod)))).await;
+    let Change::Replace { objects, .. } = rig.next(Kind::PodRegistration).await else { panic!("no list") };
+    let [Object::PodRegistration(registration)] = &objects[..] else { panic!("{objects:?}") };
+    assert_eq!((&*registration.name, &*registration.uid), ("p", "u"));
+    let nodes: Vec<_> = registration.services.iter().map(|service| service.nodes.len()).collect();
+    assert_eq!(
+        (nodes, registration.problems.len()),
+        (vec![1, 0], 1),
+        "an address of the gateway's own host is refused"
+    );
+    let call = rig.fake.calls().into_iter().find(|call| call.path.ends_with("/pods")).unwrap();
+    assert!(call.accept.contains("PartialObjectMetadata"));
+    assert!(call.query.contains("labelSelector=micro.mu%2Ftype%3Dservice"), "{}", call.query);
+    assert!(call.query.contains("fieldSelector=status.phase%3DRunning"), "{}", call.query);
+}
+
 #[test]
 fn named_namespaces_leave_out_cluster_scoped_kinds() {
     let named = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
     let (namespaces, tls_namespaces) = (named(&["a", "b"]), Some(named(&["c"])));
-    let settings = WatchSettings { namespaces, tls_namespaces, pod_weights: false };
+    let settings = WatchSettings { namespaces, tls_namespaces, ..WatchSettings::default() };
     let scopes = settings.scopes();
     assert!(scopes.iter().all(|scope| scope.namespace.is_some()));
     assert!(!scopes.iter().any(|scope| matches!(scope.kind, Kind::Namespace | Kind::IngressClass)));
     assert_eq!(scopes.len(), 11);
-    assert_eq!(WatchSettings::default().scopes().len(), Kind::ALL.len() - 1, "Pods are asked for alone");
+    assert_eq!(WatchSettings::default().scopes().len(), Kind::ALL.len() - 2, "Pods are asked for alone");
     assert_eq!(WatchSettings { pod_weights: true, ..settings }.scopes().len(), 13);
 }
