@@ -28,7 +28,7 @@ pub mod metadata;
 pub mod mucp;
 pub mod payload;
 #[cfg(test)]
-mod recordings;
+pub(crate) mod recordings;
 pub mod reflection;
 pub mod registry;
 pub mod resolver;

@@ -121,7 +121,7 @@ pub struct Origin {
     pub object: ObjectRef,
     /// The index of the rule in the object.
     pub rule: u32,
-    /// The rule's own name, empty where it has none.
+    /// The rule's own name, or the endpoint of a service that it was made for. Empty where it has none.
     pub name: Arc<str>,
 }
 

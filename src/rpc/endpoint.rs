@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 mod compile;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use compile::{MAX_LIST, RuleError, RuleProblem};
 

@@ -8,13 +8,13 @@ use serde_json::Value;
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 /// The text of a recorded file.
-pub(super) fn text(file: &str) -> String {
+pub(crate) fn text(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/go-micro").join(file);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The rows of a recorded file, each with its line.
-pub(super) fn rows(file: &str) -> Vec<(usize, Value)> {
+pub(crate) fn rows(file: &str) -> Vec<(usize, Value)> {
     let row = |(index, line): (usize, &str)| {
         let value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}:{}: {error}", index + 1));
         (index + 1, value)
@@ -23,7 +23,7 @@ pub(super) fn rows(file: &str) -> Vec<(usize, Value)> {
 }
 
 /// Headers as they were recorded: pairs of name and value, without the pseudo-headers of HTTP/2.
-pub(super) fn headers(pairs: &Value) -> HeaderMap {
+pub(crate) fn headers(pairs: &Value) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for pair in pairs.as_array().map(Vec::as_slice).unwrap_or_default() {
         let (name, value) = (pair[0].as_str().unwrap_or_default(), pair[1].as_str().unwrap_or_default());
@@ -35,7 +35,7 @@ pub(super) fn headers(pairs: &Value) -> HeaderMap {
 }
 
 /// The body of a recorded message.
-pub(super) fn body(message: &Value) -> Bytes {
+pub(crate) fn body(message: &Value) -> Bytes {
     let text = message.get("body_text").and_then(Value::as_str);
     match message.get("body_base64").and_then(Value::as_str) {
         Some(encoded) => BASE64_STANDARD.decode(encoded).map_or_else(|error| panic!("{error}"), Bytes::from),
@@ -45,24 +45,24 @@ pub(super) fn body(message: &Value) -> Bytes {
 
 /// The message that the recorded methods take and give.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct Message {
+pub(crate) struct Message {
     #[prost(string, tag = "1")]
-    pub(super) key: String,
+    pub(crate) key: String,
     #[prost(string, repeated, tag = "2")]
-    pub(super) values: Vec<String>,
+    pub(crate) values: Vec<String>,
     #[prost(int64, tag = "3")]
-    pub(super) n: i64,
+    pub(crate) n: i64,
     #[prost(map = "string, string", tag = "4")]
-    pub(super) meta: std::collections::HashMap<String, String>,
+    pub(crate) meta: std::collections::HashMap<String, String>,
     #[prost(bytes = "vec", tag = "5")]
-    pub(super) data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
     #[prost(string, tag = "6")]
-    pub(super) user_name: String,
+    pub(crate) user_name: String,
 }
 
 impl Message {
     /// From any of the spellings of its JSON. A value that is bytes alone is in the encoding of the call.
-    pub(super) fn of(json: &Value) -> Self {
+    pub(crate) fn of(json: &Value) -> Self {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(bytes) = json.get("bytes_base64") {
             let bytes = BASE64_STANDARD.decode(text(bytes)).unwrap_or_default();
@@ -84,7 +84,7 @@ impl Message {
 }
 
 /// The message in these bytes.
-pub(super) fn message(codec: Codec, bytes: &[u8]) -> Message {
+pub(crate) fn message(codec: Codec, bytes: &[u8]) -> Message {
     if codec.is_json() {
         let json = serde_json::from_slice(bytes);
         return Message::of(&json.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes))));
@@ -93,7 +93,7 @@ pub(super) fn message(codec: Codec, bytes: &[u8]) -> Message {
 }
 
 /// What became of the rows of one file in one module: every row is run, or left out for a reason.
-pub(super) struct Tally {
+pub(crate) struct Tally {
     file: &'static str,
     module: &'static str,
     run: usize,
@@ -101,20 +101,20 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(file: &'static str, module: &'static str) -> Self {
+    pub(crate) fn new(file: &'static str, module: &'static str) -> Self {
         Self { file, module, run: 0, left: BTreeMap::new() }
     }
 
-    pub(super) fn ran(&mut self) {
+    pub(crate) fn ran(&mut self) {
         self.run += 1;
     }
 
-    pub(super) fn leave(&mut self, reason: &'static str) {
+    pub(crate) fn leave(&mut self, reason: &'static str) {
         *self.left.entry(reason).or_default() += 1;
     }
 
     /// Prints the count. The macros of the standard library would be captured where a test passes.
-    pub(super) fn finish(self, all: usize) {
+    pub(crate) fn finish(self, all: usize) {
         assert_eq!(self.run + self.left.values().sum::<usize>(), all, "{}: rows are not accounted for", self.file);
         assert!(self.run > 0, "{}: no row ran", self.file);
         let mut line = format!("recorded {} ({}): {} ran", self.file, self.module, self.run);

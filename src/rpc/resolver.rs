@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 mod name;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// Where the name of the service stands in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

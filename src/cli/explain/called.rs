@@ -8,7 +8,7 @@ use crate::{
         snapshot::Snapshot,
         target::{ServicePort, UpstreamId},
     },
-    rpc::resolver::{Kind, Resolved, Resolver, Wanted},
+    rpc::resolver::{Resolved, Unresolved, Wanted, method_of},
 };
 use http::header::HOST;
 use serde::Serialize;
@@ -55,18 +55,24 @@ impl Called {
         };
         let upstream = called.found.or_else(|| first(rule)).and_then(|id| snapshot.upstreams.get(id.index()));
         let dialect = calls.and(upstream).map(|upstream| upstream.dialect.as_str());
-        Self { dialect, ..called }
+        let nameless = called.method.is_none() && matches!(rule.options.handler, Handler::Api(_));
+        let problem = called.problem.or_else(|| nameless.then(|| Unresolved::NoMethod.to_string()));
+        Self { dialect, problem, ..called }
     }
 
     fn resolve(resolution: &Resolution, calls: Option<&Calls>, asked: &Asked, path: &str) -> Self {
         let resolver = &resolution.resolver;
         let fixed = calls.and_then(|calls| calls.method.as_deref());
-        // The method need not be in the path where it is written.
-        let wanted = if calls.is_some() && fixed.is_none() { Wanted::Method } else { Wanted::Service };
         let host = asked.sent.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let finder = Finder { kind: format!("{:?}", resolver.kind()), namespace: resolver.namespace().to_owned() };
+        let resolve = |wanted| resolver.resolve(host, path, wanted);
+        let resolved = match resolve(if calls.is_some() { Wanted::Method } else { Wanted::Service }) {
+            // It may be written, or be named by the message.
+            Err(Unresolved::NoMethod) => resolve(Wanted::Service),
+            resolved => resolved,
+        };
         let resolver = Some(finder);
-        match resolution.resolver.resolve(host, path, wanted) {
+        match resolved {
             Err(reason) => Self { resolver, problem: Some(reason.to_string()), ..Self::default() },
             Ok(Resolved { service, method }) => {
                 let found = resolution.services.get(service.as_str()).copied();
@@ -78,14 +84,10 @@ impl Called {
     }
 
     fn written(snapshot: &Snapshot, rule: &Rule, calls: &Calls, path: &str) -> Self {
-        let named = |method: &dyn Fn() -> Option<String>| calls.method.as_deref().map(str::to_owned).or_else(method);
-        let of_path =
-            || Resolver::new(Kind::Micro, "").resolve("", path, Wanted::Method).ok().map(|found| found.method);
         let port = first(rule).and_then(|id| Some(&snapshot.upstreams.get(id.index())?.port));
         let service = calls.service.as_deref().or_else(|| port.map(|port| &*port.service));
-        let method = named(&of_path);
-        let problem = method.is_none().then(|| "the path names no method".to_owned());
-        Self { service: service.map(str::to_owned), method, problem, ..Self::default() }
+        let method = calls.method.as_deref().map_or_else(|| method_of(path), |method| Some(method.to_owned()));
+        Self { service: service.map(str::to_owned), method, ..Self::default() }
     }
 }
 

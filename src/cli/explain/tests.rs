@@ -1,4 +1,5 @@
 mod calls;
+mod recorded;
 
 use super::*;
 use std::{fs, path::PathBuf};

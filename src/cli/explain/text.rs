@@ -75,7 +75,9 @@ fn call(called: &Called) -> Option<String> {
         format!(", found by resolver {}{namespace}", finder.kind)
     });
     let service = service.as_deref().unwrap_or_default();
-    Some(format!("calls {} of {service} by {}{}", method.as_ref()?, dialect.as_ref()?, found.unwrap_or_default()))
+    // A message of JSON-RPC names its method itself.
+    let method = method.as_deref().unwrap_or("the method that the message names");
+    Some(format!("calls {method} of {service} by {}{}", dialect.as_ref()?, found.unwrap_or_default()))
 }
 
 /// What is not set shares one line.

@@ -13,7 +13,7 @@ use crate::{
     model::{
         call::{Calls, Directory},
         condition::{ConditionType, Reason},
-        rule::{Backend, BackendTarget, Handler, Options, Rule, Targets},
+        rule::{Backend, BackendTarget, Handler, Options, Origin, Rule, Targets},
         snapshot::RuleId,
         target::UpstreamId,
     },
@@ -97,6 +97,7 @@ impl Rows<'_> {
         let target = BackendTarget::Upstream(self.upstream);
         Rule {
             targets: Targets::Backends([Backend { target, weight: 1 }].into()),
+            origin: Origin { name: Arc::clone(&endpoint.name), ..self.rule.origin.clone() },
             options: Options { handler: self.handler(endpoint), ..self.rule.options.clone() },
             ..self.rule.clone()
         }

@@ -18,6 +18,8 @@ const FILE: &str = "endpoint-matching.jsonl";
 
 type Payload = (String, Arc<Rule>);
 type Captured = BTreeMap<String, String>;
+/// Service, endpoint, handler and captures.
+pub(crate) type Reached = Option<(String, String, Handler, Captured)>;
 
 fn metadata(value: &Value) -> Metadata {
     serde_json::from_value(value.clone()).unwrap()
@@ -42,8 +44,8 @@ fn table(endpoints: &Value) -> Table<Payload> {
     Table::build(entries)
 }
 
-/// Service, endpoint, handler and captures, as ours finds them.
-fn ours(table: &Table<Payload>, row: &Value) -> Option<(String, String, Handler, Captured)> {
+/// What ours finds, asked itself.
+fn ours(table: &Table<Payload>, row: &Value) -> Reached {
     let target = row["target"].as_str().unwrap();
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
     let path = normalise(path).path;
@@ -118,8 +120,7 @@ fn captured_otherwise(recorded: &Captured) -> Captured {
     recorded.iter().map(|(name, value)| (name.clone(), mend(value))).collect()
 }
 
-fn check_request(table: &Table<Payload>, row: &Value, place: &str) {
-    let found = ours(table, row);
+fn check_request(found: &Reached, row: &Value, place: &str) {
     if let Some(endpoint) = otherwise(row) {
         assert_eq!(found.as_ref().map_or("", |(_, name, ..)| name), endpoint, "{place}");
         return;
@@ -128,7 +129,7 @@ fn check_request(table: &Table<Payload>, row: &Value, place: &str) {
         Some(answers) => answers.as_array().unwrap().clone(),
         None => vec![row.clone()],
     };
-    let agrees = |answer: &Value| match &found {
+    let agrees = |answer: &Value| match found {
         None => answer.get("error").is_some(),
         Some((service, endpoint, handler, captured)) => {
             let recorded = captured_otherwise(&fields(answer));
@@ -173,11 +174,11 @@ fn check_decoded(row: &Value, place: &str) {
     assert_eq!(strings(&decoded["path"]), routing.paths, "{place}");
 }
 
-#[test]
-fn requests_reach_the_recorded_endpoints() {
+/// Asks every recorded request of what was made of the endpoints before it.
+pub(crate) fn replay<T>(module: &'static str, made: impl Fn(&Value) -> T, ours: impl Fn(&T, &Value) -> Reached) {
     let rows = rows(FILE);
-    let mut tally = Tally::new(FILE, "endpoint");
-    let mut current = Table::default();
+    let mut tally = Tally::new(FILE, module);
+    let mut current = None;
     // Version 1 searched for the text of a template; later ones tell what the same request should come to.
     let later = |row: &Value| {
         let same = |other: &&(usize, Value)| {
@@ -190,15 +191,23 @@ fn requests_reach_the_recorded_endpoints() {
         let place = format!("{FILE}:{line}");
         let (first, set) = (row["generation"] == "v1.18.0", row["set"].as_str().unwrap());
         match set {
-            _ if row.get("endpoints").is_some() => current = table(&row["endpoints"]),
+            _ if row.get("endpoints").is_some() => current = Some(made(&row["endpoints"])),
             "validation" => check_validation(row, &place),
             "decode" => check_decoded(row, &place),
-            "templates" | "precedence" if first => check_request(&current, &later(row).unwrap(), &place),
-            _ => check_request(&current, row, &place),
+            _ => {
+                let meant =
+                    if first && matches!(set, "templates" | "precedence") { later(row).unwrap() } else { row.clone() };
+                check_request(&ours(current.as_ref().unwrap(), &meant), &meant, &place);
+            }
         }
         tally.ran();
     }
     tally.finish(rows.len());
+}
+
+#[test]
+fn requests_reach_the_recorded_endpoints() {
+    replay("endpoint", table, ours);
 }
 
 fn of(pairs: &[(&str, &str)]) -> Routing {
