@@ -41,8 +41,8 @@ impl Files {
     /// Nothing is named, a file or folder cannot be read, or a folder has no file to read.
     pub(super) fn read(paths: &[PathBuf], context: &Context) -> Result<Self, String> {
         let Listing { files, ignored } = expand(paths)?;
-        let loaded = load(&files)?;
-        let (changes, mut clashes) = file::join(&loaded);
+        let mut loaded = load(&files)?;
+        let (changes, mut clashes) = file::join(&mut loaded);
         let mut cache = Cache::default();
         for change in changes {
             cache.apply(change);

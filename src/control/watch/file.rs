@@ -168,9 +168,9 @@ fn unwatchable(cause: &notify::Error) -> String {
 /// The objects of some files as changes, in the order of the files, and what is wrong with them
 /// together.
 #[must_use]
-pub fn join(loaded: &[Loaded]) -> (Vec<Change>, Vec<Problem>) {
+pub fn join(loaded: &mut [Loaded]) -> (Vec<Change>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let items = loaded.iter().flat_map(|loaded| &loaded.items);
+    let items = loaded.iter_mut().flat_map(|loaded| &mut loaded.items);
     let changes = folder::Memory::default().changes(items, &mut problems);
     (with_registrations(changes), problems)
 }

@@ -3,7 +3,7 @@
 use super::{
     doubt::Doubts,
     listing::{Listing, list},
-    load::{self, Item, Loaded},
+    load::{self, Item, Keep, Loaded},
     object,
     problem::Problem,
 };
@@ -13,11 +13,12 @@ use crate::{
 };
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io,
     path::{Path, PathBuf},
     time::Instant,
 };
+use twox_hash::XxHash3_64;
 
 /// 2000-01-01: files have no moment at which their objects were created, only an order.
 const FIRST: i64 = 946_684_800;
@@ -40,8 +41,18 @@ pub(super) struct Memory(BTreeMap<ObjectRef, Known>);
 /// A file as it was when it was last read, and the objects of its last good version.
 #[derive(Debug, Default)]
 struct File {
-    text: String,
+    text: Text,
     items: Vec<Item>,
+}
+
+/// A text by its length and hash: itself it is not needed any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Text(usize, u64);
+
+impl Text {
+    fn of(text: &str) -> Self {
+        Self(text.len(), XxHash3_64::oneshot(text.as_bytes()))
+    }
 }
 
 /// What was reported of an object.
@@ -77,7 +88,7 @@ impl Folder {
         for path in paths {
             self.scan_file(path, now, &mut problems);
         }
-        let items = self.files.values().flat_map(|file| &file.items);
+        let items = self.files.values_mut().flat_map(|file| &mut file.items);
         let changes = self.memory.changes(items, &mut problems);
         Ok((changes, problems))
     }
@@ -98,10 +109,11 @@ impl Folder {
             Err(problem) => return problems.push(*problem),
         };
         let known = self.files.get(&path);
-        if known.is_some_and(|file| file.text == text) {
+        let seen = Text::of(&text);
+        if known.is_some_and(|file| file.text == seen) {
             return self.doubts.end(&path);
         }
-        let loaded = load::parse(&path, &text);
+        let loaded = load::parse(&path, &text, Keep::Name);
         if known.is_some_and(|file| file.would_lose(&loaded)) && !self.doubts.believe(&path, &text, now) {
             return;
         }
@@ -110,12 +122,23 @@ impl Folder {
         let Loaded { items, problems: mut found } = loaded;
         problems.append(&mut found);
         let file = self.files.entry(path).or_default();
-        file.text = text;
+        file.text = seen;
         if is_good {
-            file.items = items;
-            for item in &mut file.items {
-                item.forget_lines();
-            }
+            let old = std::mem::replace(&mut file.items, items);
+            share(old, &mut file.items);
+        }
+    }
+}
+
+/// What is as it was stays the very same object, which whoever serves it holds as well.
+fn share(old: Vec<Item>, new: &mut [Item]) {
+    let mut known = HashMap::new();
+    for item in old {
+        known.entry(item.object.reference()).or_insert(item);
+    }
+    for item in new {
+        if let Some(old) = known.remove(&item.object.reference()).filter(|old| old.content == item.content) {
+            item.object = old.object;
         }
     }
 }
@@ -136,7 +159,7 @@ impl Memory {
     /// How these objects differ from those before. Of two with the same name the first one counts.
     pub(super) fn changes<'a>(
         &mut self,
-        items: impl Iterator<Item = &'a Item>,
+        items: impl Iterator<Item = &'a mut Item>,
         problems: &mut Vec<Problem>,
     ) -> Vec<Change> {
         let mut old = std::mem::take(&mut self.0);
@@ -151,7 +174,7 @@ impl Memory {
                 Some(known) if known.content == item.content && known.created == created => known,
                 other => {
                     let known = Known::after(other.as_ref(), item, created);
-                    changes.push(Change::Upsert(known.stamp(item.object.clone())));
+                    changes.push(Change::Upsert(known.stamp(item)));
                     known
                 }
             };
@@ -173,15 +196,16 @@ impl Known {
         Self { content: item.content, generation, created }
     }
 
-    /// What the API server would have added to the metadata.
-    fn stamp(&self, mut object: Object) -> Object {
-        let Some(metadata) = object::metadata(&mut object) else { return object };
+    /// The object with what the API server would have added to its metadata. The item shares it
+    /// from then on: two of each would be the larger part of a gateway's memory.
+    fn stamp(&self, item: &mut Item) -> Object {
+        let Some(metadata) = object::metadata(&mut item.object) else { return item.object.clone() };
         metadata.generation = Some(self.generation);
         metadata.resource_version = Some(self.generation.to_string());
-        if metadata.creation_timestamp.is_none() {
+        if !item.is_dated {
             metadata.creation_timestamp = Timestamp::from_second(self.created).ok().map(Time);
         }
-        object
+        item.object.clone()
     }
 }
 
@@ -195,5 +219,50 @@ fn duplicate(item: &Item, object: &ObjectRef) -> Problem {
         field: "metadata.name".to_owned(),
         severity: Severity::Error,
         message: "an earlier file or document has the same object: that one is used".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, sync::Arc};
+
+    const ROUTES: &str = "
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: a}
+spec: {rules: [{backends: [{service: one}]}]}
+---
+apiVersion: paifang.dev/v1alpha1
+kind: GatewayRoute
+metadata: {name: b}
+spec: {rules: [{backends: [{service: two}]}]}
+";
+
+    fn routes(changes: &[Change]) -> Vec<*const ()> {
+        let route = |change: &Change| match change {
+            Change::Upsert(Object::GatewayRoute(route)) => Arc::as_ptr(route).cast(),
+            other => panic!("{other:?}"),
+        };
+        changes.iter().map(route).collect()
+    }
+
+    #[test]
+    fn an_object_is_in_memory_once() {
+        let written = tempfile::tempdir().unwrap();
+        let mut folder = Folder::new(written.path().to_owned());
+        let mut scan = |text: &str| {
+            fs::write(written.path().join("a.yaml"), text).unwrap();
+            let (changes, problems) = folder.scan(Instant::now()).unwrap();
+            assert_eq!(problems, []);
+            let items = folder.files.values().flat_map(|file| &file.items);
+            let held = items.map(|item| Change::Upsert(item.object.clone())).collect::<Vec<_>>();
+            (routes(&changes), routes(&held))
+        };
+        let (first, held) = scan(ROUTES);
+        assert_eq!((first.len(), &first), (2, &held));
+        let (changed, held) = scan(&ROUTES.replace("two", "three"));
+        assert_eq!(changed.len(), 1, "only one has changed");
+        assert_eq!(held, [first[0], changed[0]]);
     }
 }

@@ -30,10 +30,23 @@ pub struct Item {
     /// What stands in the file, with the namespace filled in, as a hash: the text itself would be the
     /// larger part of a gateway's memory.
     pub(super) content: u64,
+    /// Whether the file says when it was created.
+    pub(super) is_dated: bool,
     file: Arc<Path>,
     line: usize,
-    lines: Arc<Lines>,
+    /// `None` where only the line of the name is known.
+    lines: Option<Arc<Lines>>,
     prefix: String,
+}
+
+/// Which lines of an object are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Those of all fields, for who explains what is wrong with them.
+    Fields,
+    /// That of the name, of which alone something is said while serving. Those of all fields
+    /// would take more memory than the objects.
+    Name,
 }
 
 impl Item {
@@ -46,13 +59,14 @@ impl Item {
     /// The line on which a field of the object stands, or the object where the field is not there.
     #[must_use]
     pub fn line(&self, field: &str) -> usize {
-        self.lines.at(&format!("{}{field}", self.prefix)).unwrap_or(self.line)
+        let lines = self.lines.as_ref();
+        lines.and_then(|lines| lines.at(&format!("{}{field}", self.prefix))).unwrap_or(self.line)
     }
 
-    /// Forgets the lines of all fields but the name, of which alone something is said later.
-    pub(super) fn forget_lines(&mut self) {
+    /// Forgets all lines but that of the name.
+    fn forget_lines(&mut self) {
         self.line = self.line("metadata.name");
-        self.lines = Arc::default();
+        (self.lines, self.prefix) = (None, String::new());
     }
 }
 
@@ -79,7 +93,7 @@ impl Loaded {
 ///
 /// The file itself cannot be read, whatever it holds.
 pub fn load(path: &Path) -> Result<Loaded, Box<Problem>> {
-    read(path).map(|text| parse(path, &text))
+    read(path).map(|text| parse(path, &text, Keep::Fields))
 }
 
 /// The text of a file.
@@ -107,8 +121,8 @@ fn reason(cause: &io::Error) -> String {
 }
 
 /// The objects in a text.
-pub(super) fn parse(path: &Path, text: &str) -> Loaded {
-    let mut file = File::new(path);
+pub(super) fn parse(path: &Path, text: &str, keep: Keep) -> Loaded {
+    let mut file = File::new(path, keep);
     for document in document::read(text) {
         file.add_document(document);
     }
@@ -119,12 +133,13 @@ struct File {
     path: Arc<Path>,
     line: usize,
     lines: Arc<Lines>,
+    keep: Keep,
     loaded: Loaded,
 }
 
 impl File {
-    fn new(path: &Path) -> Self {
-        Self { path: path.into(), line: 1, lines: Arc::default(), loaded: Loaded::default() }
+    fn new(path: &Path, keep: Keep) -> Self {
+        Self { path: path.into(), line: 1, lines: Arc::default(), keep, loaded: Loaded::default() }
     }
 
     fn add_document(&mut self, document: Document) {
@@ -176,9 +191,14 @@ impl File {
         match object::read(kind, value) {
             Ok(object) => {
                 let line = self.lines.at(prefix.trim_end_matches('.')).unwrap_or(self.line);
-                let (file, lines) = (Arc::clone(&self.path), Arc::clone(&self.lines));
+                let (file, lines) = (Arc::clone(&self.path), Some(Arc::clone(&self.lines)));
                 let content = XxHash3_64::oneshot(value.to_string().as_bytes());
-                self.loaded.items.push(Item { object, content, file, line, lines, prefix });
+                let is_dated = !value["metadata"]["creationTimestamp"].is_null();
+                let mut item = Item { object, content, is_dated, file, line, lines, prefix };
+                if self.keep == Keep::Name {
+                    item.forget_lines();
+                }
+                self.loaded.items.push(item);
             }
             Err(violations) => {
                 for violation in violations {
