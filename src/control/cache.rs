@@ -14,7 +14,7 @@ mod tracked;
 
 pub use pods::{BadWeight, MOST_WEIGHT, Pods, WEIGHT};
 pub use registrations::{Known, Registrations};
-pub use slices::{SERVICE_LABEL, ServiceName, Slices, asked_weight, pod_of};
+pub use slices::{BadAsk, SERVICE_LABEL, ServiceName, Slices, asked_weight, pod_of};
 pub use store::Store;
 pub use tracked::{Held, Tracked, Unreadable};
 
@@ -35,6 +35,7 @@ use k8s_openapi::api::{
 };
 use pods::Touched;
 use registrations::{By, Moved};
+use slices::Shifted;
 use std::{
     collections::{BTreeSet, HashSet},
     sync::Arc,
@@ -69,6 +70,11 @@ impl Effect {
     /// Moved nodes take the short road.
     fn of_registrations(moved: Moved) -> Self {
         if moved.reroutes { Self::Table } else { Self::endpoints(moved.services) }
+    }
+
+    /// Whatever is told of a slice changes with it.
+    fn of_slices(shifted: Shifted) -> Self {
+        if shifted.explains { Self::Table } else { Self::endpoints(shifted.services) }
     }
 
     fn endpoints(services: BTreeSet<ServiceName>) -> Self {
@@ -160,18 +166,18 @@ impl Cache {
     fn upsert_slice(&mut self, namespace: &Arc<str>, name: &Arc<str>, slice: Arc<EndpointSlice>) -> Effect {
         let new = self.registered_by(namespace, &slice);
         let old = self.slices.get(namespace, name).map(|old| self.registered_by(namespace, old)).unwrap_or_default();
-        let mut services = self.slices.upsert(namespace, name, slice);
-        if !services.is_empty() {
-            services.extend(old.into_iter().chain(new));
+        let mut shifted = self.slices.upsert(namespace, name, slice);
+        if !shifted.services.is_empty() {
+            shifted.services.extend(old.into_iter().chain(new));
         }
-        Effect::endpoints(services)
+        Effect::of_slices(shifted)
     }
 
     fn remove_slice(&mut self, namespace: &str, name: &str) -> Effect {
         let old = self.slices.get(namespace, name).map(|old| self.registered_by(namespace, old)).unwrap_or_default();
-        let mut services = self.slices.remove(namespace, name);
-        services.extend(old);
-        Effect::endpoints(services)
+        let mut shifted = self.slices.remove(namespace, name);
+        shifted.services.extend(old);
+        Effect::of_slices(shifted)
     }
 
     /// The services that the Pods of a slice registered.

@@ -1,7 +1,7 @@
 //! EndpointSlices by the Service that they belong to.
 
 use super::{
-    pods::{PodName, WEIGHT},
+    pods::{MOST_WEIGHT, PodName, WEIGHT},
     store::Store,
 };
 use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
@@ -23,7 +23,34 @@ pub struct Slices {
     service_of: Store<Arc<str>>,
 }
 
+/// What a change of slices touches.
+#[derive(Debug, Default)]
+pub(super) struct Shifted {
+    /// Services whose endpoints may be others now.
+    pub(super) services: BTreeSet<ServiceName>,
+    /// Whether something else is to be explained now.
+    pub(super) explains: bool,
+}
+
+/// The weight that a slice asks for and that is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadAsk<'s> {
+    /// `annotations` or `labels`.
+    pub place: &'static str,
+    /// What stands there.
+    pub value: &'s str,
+}
+
 impl Slices {
+    /// The slices whose weight is not used, and why, by namespace and name.
+    pub fn bad(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>, BadAsk<'_>)> {
+        let of_service = |(namespace, _, slices): (_, _, _)| {
+            let slices: &BTreeMap<Arc<str>, Arc<EndpointSlice>> = slices;
+            slices.iter().flat_map(move |(name, slice)| bad_asks(slice).map(move |bad| (namespace, name, bad)))
+        };
+        self.by_service.iter().flat_map(of_service)
+    }
+
     /// The slices of a Service, by name.
     pub fn of(&self, namespace: &str, service: &str) -> impl Iterator<Item = &Arc<EndpointSlice>> {
         self.by_service.get(namespace, service).into_iter().flat_map(BTreeMap::values)
@@ -55,47 +82,52 @@ impl Slices {
         services
     }
 
-    /// Puts a slice in place. Returns the Services whose endpoints may be others now.
-    pub(super) fn upsert(
-        &mut self,
-        namespace: &Arc<str>,
-        name: &Arc<str>,
-        slice: Arc<EndpointSlice>,
-    ) -> BTreeSet<ServiceName> {
+    /// Puts a slice in place.
+    pub(super) fn upsert(&mut self, namespace: &Arc<str>, name: &Arc<str>, slice: Arc<EndpointSlice>) -> Shifted {
         let service = slice.metadata.labels.as_ref().and_then(|labels| labels.get(SERVICE_LABEL));
         let Some(service) = service.map(|service| Arc::<str>::from(service.as_str())) else {
             return self.remove(namespace, name);
         };
-        let mut touched = BTreeSet::new();
+        let mut shifted = Shifted::default();
         if self.service_of.get(namespace, name).is_some_and(|old| *old != service) {
-            touched.append(&mut self.remove(namespace, name));
+            shifted = self.remove(namespace, name);
         }
-        if self.put(namespace, name, &service, slice) {
-            touched.insert((Arc::clone(namespace), service));
-        }
-        touched
+        self.put(namespace, name, service, slice, &mut shifted);
+        shifted
     }
 
-    fn put(&mut self, namespace: &Arc<str>, name: &Arc<str>, service: &Arc<str>, slice: Arc<EndpointSlice>) -> bool {
-        self.service_of.insert(namespace, name, Arc::clone(service));
-        if self.by_service.get(namespace, service).is_none() {
-            self.by_service.insert(namespace, service, BTreeMap::new());
+    fn put(
+        &mut self,
+        namespace: &Arc<str>,
+        name: &Arc<str>,
+        service: Arc<str>,
+        slice: Arc<EndpointSlice>,
+        shifted: &mut Shifted,
+    ) {
+        self.service_of.insert(namespace, name, Arc::clone(&service));
+        if self.by_service.get(namespace, &service).is_none() {
+            self.by_service.insert(namespace, &service, BTreeMap::new());
         }
-        let Some(slices) = self.by_service.get_mut(namespace, service) else { return false };
-        let same = slices.get(name).is_some_and(|old| same_endpoints(old, &slice));
+        let Some(slices) = self.by_service.get_mut(namespace, &service) else { return };
+        let old = slices.get(name);
+        shifted.explains |= !old.into_iter().flat_map(|old| bad_asks(old)).eq(bad_asks(&slice));
+        let is_same = old.is_some_and(|old| same_endpoints(old, &slice));
         slices.insert(Arc::clone(name), slice);
-        !same
+        if !is_same {
+            shifted.services.insert((Arc::clone(namespace), service));
+        }
     }
 
-    /// Takes a slice out. Returns the Service that loses endpoints.
-    pub(super) fn remove(&mut self, namespace: &str, name: &str) -> BTreeSet<ServiceName> {
-        let Some(service) = self.service_of.remove(namespace, name) else { return BTreeSet::new() };
-        let Some(slices) = self.by_service.get_mut(namespace, &service) else { return BTreeSet::new() };
-        slices.remove(name);
+    /// Takes a slice out.
+    pub(super) fn remove(&mut self, namespace: &str, name: &str) -> Shifted {
+        let Some(service) = self.service_of.remove(namespace, name) else { return Shifted::default() };
+        let Some(slices) = self.by_service.get_mut(namespace, &service) else { return Shifted::default() };
+        let old = slices.remove(name);
         if slices.is_empty() {
             self.by_service.remove(namespace, &service);
         }
-        BTreeSet::from([(namespace.into(), service)])
+        let explains = old.is_some_and(|old| bad_asks(&old).next().is_some());
+        Shifted { services: BTreeSet::from([(namespace.into(), service)]), explains }
     }
 
     /// The names of the slices in one namespace, or in all.
@@ -116,9 +148,23 @@ fn same_endpoints(old: &EndpointSlice, new: &EndpointSlice) -> bool {
 }
 
 /// What a slice asks for as the weight of its endpoints, by an annotation, or by a label where that
-/// is no number.
+/// is none.
 #[must_use]
 pub fn asked_weight(slice: &EndpointSlice) -> Option<u32> {
-    let asked = |words: &Option<BTreeMap<String, String>>| words.as_ref()?.get(WEIGHT)?.parse().ok();
-    asked(&slice.metadata.annotations).or_else(|| asked(&slice.metadata.labels))
+    asks(slice).find_map(|(_, value)| weight(value))
+}
+
+fn bad_asks(slice: &EndpointSlice) -> impl Iterator<Item = BadAsk<'_>> {
+    asks(slice).filter(|(_, value)| weight(value).is_none()).map(|(place, value)| BadAsk { place, value })
+}
+
+/// What stands where the weight is looked for, in this order.
+fn asks(slice: &EndpointSlice) -> impl Iterator<Item = (&'static str, &str)> {
+    let metadata = &slice.metadata;
+    let places = [("annotations", &metadata.annotations), ("labels", &metadata.labels)];
+    places.into_iter().filter_map(|(place, words)| Some((place, words.as_ref()?.get(WEIGHT)?.as_str())))
+}
+
+fn weight(value: &str) -> Option<u32> {
+    value.parse().ok().filter(|weight| *weight <= MOST_WEIGHT)
 }

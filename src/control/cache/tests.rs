@@ -62,6 +62,8 @@ fn slices_take_the_short_road_and_namespaces_touch_nothing() {
     assert_eq!(upsert(&mut cache, &SLICE.replace("10.0.0.1", "10.0.0.2")), of_web());
     let weighted = SLICE.replace("10.0.0.1", "10.0.0.2").replace("labels: {", "labels: {paifang.dev/weight: '5', ");
     assert_eq!(upsert(&mut cache, &weighted), of_web(), "the share of its endpoints is another");
+    assert_eq!(upsert(&mut cache, &weighted.replace("'5'", "many")), Effect::Table, "that is to be explained");
+    assert_eq!(upsert(&mut cache, &weighted), Effect::Table, "and that it is over");
     assert_eq!(cache.apply(Change::Delete(object(SLICE).reference())), of_web());
     assert_eq!(cache.apply(Change::Delete(object(SLICE).reference())), Effect::Nothing);
     assert_eq!(upsert(&mut cache, "{apiVersion: v1, kind: Namespace, metadata: {name: a}}"), Effect::Nothing);

@@ -2,7 +2,7 @@
 
 use crate::{
     control::{
-        cache::{Cache, MOST_WEIGHT, ServiceName, asked_weight, pod_of},
+        cache::{Cache, ServiceName, asked_weight, pod_of},
         ports::{is_tcp, tcp_ports},
     },
     model::endpoint::{Conditions, EndpointFacts, ZoneHint},
@@ -76,7 +76,7 @@ fn of_pod(cache: &Cache, namespace: &str, endpoint: &Endpoint) -> Option<u32> {
 
 /// The share of each endpoint of a slice: an annotation or a label `paifang.dev/weight` of it.
 fn weight(slice: &EndpointSlice) -> u32 {
-    asked_weight(slice).map_or(1, |weight| weight.min(MOST_WEIGHT))
+    asked_weight(slice).unwrap_or(1)
 }
 
 /// Only the first address has a meaning in the API.

@@ -298,6 +298,35 @@ fn a_pod_with_a_weight_that_is_none_is_told_of_and_no_other() {
 }
 
 #[test]
+fn an_endpoint_slice_with_a_weight_that_is_none_is_told_of_and_no_other() {
+    let slice = |name: &str, meta: &str| {
+        format!(
+            "{{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4, endpoints: [], \
+             metadata: {{namespace: shop, name: {name}, {meta}}}}}"
+        )
+    };
+    let of = "kubernetes.io/service-name: web";
+    let slices = [
+        slice("a", &format!("labels: {{{of}, paifang.dev/weight: '1000000'}}")),
+        slice("b", &format!("labels: {{{of}, paifang.dev/weight: '1000001'}}")),
+        slice("c", &format!("annotations: {{paifang.dev/weight: much}}, labels: {{{of}, paifang.dev/weight: '5'}}")),
+        slice("d", "labels: {paifang.dev/weight: '-1'}"),
+    ];
+    let told: Vec<_> = run(&cache(&slices.join("\n---\n"))).diagnostics.iter().map(ToString::to_string).collect();
+    let number =
+        |place| format!("is not used: write a number from 0 to 1000000, or drop the {place} (UnsupportedValue)");
+    let weight = |place, value| format!("metadata.{place}.paifang.dev/weight: the weight `{value}`");
+    assert_eq!(
+        told,
+        [
+            format!("EndpointSlice shop/b: {} {}", weight("labels", "1000001"), number("label")),
+            format!("EndpointSlice shop/c: {} {}", weight("annotations", "much"), number("annotation")),
+        ],
+        "a slice of no Service is nobody's"
+    );
+}
+
+#[test]
 fn a_bad_host_never_becomes_every_host() {
     let translation = run(&cache(&format!(
         "{SERVICE}\n---\n{}",
