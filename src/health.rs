@@ -5,6 +5,8 @@
 //! is found is a flag on the endpoint that every core reads.
 
 pub mod census;
+mod fault;
+mod grpc;
 mod probe;
 mod record;
 mod supervisor;
@@ -13,6 +15,9 @@ use crate::{control::publish::Published, lifecycle::vital::Vitals, metrics::Cont
 use std::{io, thread::JoinHandle};
 use supervisor::Supervisor;
 use tokio::sync::{oneshot, watch};
+
+/// Tells endpoints who asks.
+const AGENT: &str = concat!("paifang-health/", env!("CARGO_PKG_VERSION"));
 
 /// The thread that checks endpoints.
 #[derive(Debug)]

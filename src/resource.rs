@@ -25,9 +25,9 @@ pub use handler::{ApiHandler, Handler, HandlerType, RpcHandler};
 pub use matches::{PathMatch, PathMatchType, RouteMatch, ValueMatch, ValueMatchType};
 pub use mirror::Mirror;
 pub use policy::{
-    Balancing, BalancingStrategy, Breaker, EndpointLimit, EndpointTls, FailureKind, HashOn, HashOnType, HealthCheck,
-    LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind, ProxyPolicy, RequestLimit,
-    Scheme, SecretRef,
+    Balancing, BalancingStrategy, Breaker, EndpointLimit, EndpointTls, FailureKind, GrpcHealthCheck, HashOn,
+    HashOnType, HealthCheck, LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, OutlierEjection, OutlierKind,
+    ProxyPolicy, RequestLimit, Scheme, SecretRef,
 };
 pub use port::PortRef;
 pub use resolver::{Resolver, ResolverType};

@@ -1,16 +1,17 @@
 //! One check of one endpoint: a connection, and a request over it where the check has one.
 
+use super::{AGENT, fault::Fault, grpc};
 use crate::{
     live::endpoint::Endpoint,
     model::{
-        health::{CheckRequest, HealthCheck},
+        health::{CheckRequest, GetCheck, HealthCheck},
         transport::{Protocol, Transport},
     },
     proxy::upstream::tls::configure,
 };
 use bytes::Bytes;
 use http::{
-    Request, Response, StatusCode, Uri,
+    Request, Response, Uri,
     header::{CONNECTION, HOST, USER_AGENT},
     uri::Scheme,
 };
@@ -18,41 +19,12 @@ use http_body_util::Empty;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, client::Resumption, pki_types::ServerName};
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
 use tokio_rustls::TlsConnector;
-
-/// Tells endpoints who asks.
-const AGENT: &str = concat!("paifang-health/", env!("CARGO_PKG_VERSION"));
-
-/// Why a check did not pass.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
-    /// Nobody took the connection.
-    #[error("no connection: {0}")]
-    Connect(io::Error),
-    /// There is no handshake, or it proves too little.
-    #[error("TLS: {0}")]
-    Tls(io::Error),
-    /// Nobody could be believed.
-    #[error("TLS cannot be spoken: {0}")]
-    NoTls(rustls::Error),
-    /// The answer is not one.
-    #[error("no answer: {0}")]
-    Answer(hyper::Error),
-    /// The request cannot be made from the check.
-    #[error("the check is no request: {0}")]
-    Request(http::Error),
-    /// It answered, but not as it should.
-    #[error("status {}", .0.as_u16())]
-    Status(StatusCode),
-    /// It took too long.
-    #[error("not within {0:?}")]
-    Time(Duration),
-}
 
 /// What a check speaks: what requests do, believing and showing the same certificates.
 #[derive(Clone, Debug)]
@@ -63,19 +35,22 @@ pub(super) struct Speech {
 
 impl Speech {
     /// What the checks of a transport speak. Those of another port than requests go to speak plain
-    /// HTTP/1.1 where requests go over TLS.
+    /// HTTP/1.1 where requests go over TLS. gRPC is HTTP/2 in any case.
     pub(super) fn of(transport: &Transport, check: &HealthCheck) -> Result<Self, rustls::Error> {
         let Transport { protocol, tls } = transport;
+        let is_grpc = matches!(check.request, Some(CheckRequest::Grpc(_)));
+        let of_check = |protocol| if is_grpc { Protocol::Http2 } else { protocol };
         match tls {
-            None => Ok(Self { protocol: *protocol, tls: None }),
-            Some(_) if check.port.is_some() => Ok(Self { protocol: Protocol::Http1, tls: None }),
+            None => Ok(Self { protocol: of_check(*protocol), tls: None }),
+            Some(_) if check.port.is_some() => Ok(Self { protocol: of_check(Protocol::Http1), tls: None }),
             Some(tls) => {
-                let mut config = configure(tls, *protocol)?;
+                let protocol = of_check(*protocol);
+                let mut config = configure(tls, protocol)?;
                 // Each check sees the whole handshake, and keeps nothing.
                 config.resumption = Resumption::disabled();
                 let name =
                     tls.server_names.first().ok_or_else(|| rustls::Error::General("no server name".to_owned()))?;
-                Ok(Self { protocol: *protocol, tls: Some((Arc::new(config), name.clone())) })
+                Ok(Self { protocol, tls: Some((Arc::new(config), name.clone())) })
             }
         }
     }
@@ -110,21 +85,23 @@ where
 {
     match (&check.request, protocol) {
         (None, _) => Ok(()),
-        (Some(request), Protocol::Http1) => ask(stream, address, request).await,
-        (Some(request), Protocol::Http2) => ask_http2(stream, scheme, address, request).await,
+        (Some(CheckRequest::Get(get)), Protocol::Http1) => ask(stream, address, get).await,
+        (Some(CheckRequest::Get(get)), Protocol::Http2) => ask_http2(stream, scheme, address, get).await,
+        (Some(CheckRequest::Grpc(service)), Protocol::Http2) => call(stream, scheme, address, service).await,
+        (Some(CheckRequest::Grpc(_)), Protocol::Http1) => Err(Fault::NoHttp2),
     }
 }
 
-async fn ask<S>(stream: S, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault>
+async fn ask<S>(stream: S, address: SocketAddr, check: &GetCheck) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let request = request(address, check).map_err(Fault::Request)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Fault::Answer)?;
-    judge(over(connection, sender.send_request(request)).await?, check)
+    over(connection, async { judge(&sender.send_request(request).await.map_err(Fault::Answer)?, check) }).await
 }
 
-async fn ask_http2<S>(stream: S, scheme: Scheme, address: SocketAddr, check: &CheckRequest) -> Result<(), Fault>
+async fn ask_http2<S>(stream: S, scheme: Scheme, address: SocketAddr, check: &GetCheck) -> Result<(), Fault>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -136,27 +113,37 @@ where
     *request.uri_mut() = target.build().map_err(Fault::Request)?;
     let (mut sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(Fault::Answer)?;
-    judge(over(connection, sender.send_request(request)).await?, check)
+    over(connection, async { judge(&sender.send_request(request).await.map_err(Fault::Answer)?, check) }).await
 }
 
-/// The status that an exchange over a connection brings.
-async fn over<B>(
+async fn call<S>(stream: S, scheme: Scheme, address: SocketAddr, service: &str) -> Result<(), Fault>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let request = grpc::request(scheme, address, service)?;
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.map_err(Fault::Answer)?;
+    over(connection, async { grpc::judge(sender.send_request(request).await.map_err(Fault::Answer)?).await }).await
+}
+
+/// What comes of an exchange over a connection.
+async fn over(
     connection: impl Future<Output = hyper::Result<()>>,
-    answer: impl Future<Output = hyper::Result<Response<B>>>,
-) -> Result<StatusCode, Fault> {
+    exchange: impl Future<Output = Result<(), Fault>>,
+) -> Result<(), Fault> {
     let driven = async {
         // How it ends is told by the answer.
         let _ = connection.await;
         std::future::pending::<Infallible>().await
     };
-    let response = tokio::select! {
-        response = answer => response.map_err(Fault::Answer)?,
+    tokio::select! {
+        result = exchange => result,
         never = driven => match never {},
-    };
-    Ok(response.status())
+    }
 }
 
-fn judge(status: StatusCode, check: &CheckRequest) -> Result<(), Fault> {
+fn judge<B>(response: &Response<B>, check: &GetCheck) -> Result<(), Fault> {
+    let status = response.status();
     if check.statuses.iter().any(|range| range.contains(&status.as_u16())) {
         Ok(())
     } else {
@@ -164,11 +151,11 @@ fn judge(status: StatusCode, check: &CheckRequest) -> Result<(), Fault> {
     }
 }
 
-fn host(address: SocketAddr, check: &CheckRequest) -> String {
+fn host(address: SocketAddr, check: &GetCheck) -> String {
     check.host.as_deref().map_or_else(|| address.to_string(), str::to_owned)
 }
 
-fn request(address: SocketAddr, check: &CheckRequest) -> Result<Request<Empty<Bytes>>, http::Error> {
+fn request(address: SocketAddr, check: &GetCheck) -> Result<Request<Empty<Bytes>>, http::Error> {
     Request::get(&*check.path)
         .header(HOST, host(address, check))
         .header(USER_AGENT, AGENT)

@@ -2,7 +2,8 @@
 //! for checks. Endpoints and policies are followed as they change.
 
 use super::{
-    probe::{Fault, Speech, probe},
+    fault::Fault,
+    probe::{Speech, probe},
     record::Record,
 };
 use crate::{

@@ -39,7 +39,16 @@ pub struct HealthCheck {
 
 /// What a check asks, and which answers pass.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CheckRequest {
+pub enum CheckRequest {
+    /// A GET request.
+    Get(GetCheck),
+    /// `grpc.health.v1.Health/Check` for the service of this name; empty for all of the endpoint.
+    Grpc(Arc<str>),
+}
+
+/// A GET request, and which answers pass.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct GetCheck {
     /// Path and query.
     pub path: Arc<str>,
     /// The Host field; `None`: the address of the endpoint.

@@ -11,7 +11,7 @@ mod outlier;
 pub use balancing::{Balancing, BalancingStrategy, HashOn, HashOnType};
 pub use breaker::{Breaker, FailureKind};
 pub use endpoint_tls::{EndpointTls, Scheme, SecretRef};
-pub use health::HealthCheck;
+pub use health::{GrpcHealthCheck, HealthCheck};
 pub use limiter::{EndpointLimit, LimitKey, LimitKeyType, LimitPeriod, LimitScope, Limiter, RequestLimit};
 pub use outlier::{OutlierEjection, OutlierKind};
 

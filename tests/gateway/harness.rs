@@ -35,7 +35,7 @@ pub(crate) use gateway::{Gateway, run_to_end};
 pub(crate) use grpc::{GrpcGo, grpcurl};
 pub(crate) use http2::Http2;
 pub(crate) use message::{Head, Reply};
-pub(crate) use peer::{Peer, Streamed, frames, piped, whole};
+pub(crate) use peer::{Peer, Streamed, frames, health, piped, whole};
 pub(crate) use recording::{Recorded, Recording, recordings};
 pub(crate) use redis::Redis;
 pub(crate) use tls::{Client as TlsClient, shown};

@@ -1,11 +1,23 @@
 //! Health of endpoints: who is ejected, who is found unhealthy, and when neither is believed.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU8, Ordering},
 };
 
-use crate::harness::{Backend, DEADLINE, Folder, Gateway, Script, eventually, nobody, sick, with_policy};
+use http_body_util::BodyExt as _;
+use hyper::{
+    Request, Response, Version,
+    body::{Bytes, Incoming},
+    header::HeaderValue,
+};
+
+use crate::harness::{
+    Backend, DEADLINE, Folder, Gateway, Peer, Script, eventually, health, nobody, sick, whole, with_policy,
+};
+
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 
 #[tokio::test]
 async fn an_endpoint_that_fails_in_a_row_is_ejected_and_comes_back() {
@@ -231,6 +243,41 @@ async fn an_endpoint_that_answers_too_late_is_unhealthy() {
     let gateway = Gateway::over(&[late.address(), good.address()], &with_policy(policy)).await;
     assert_eq!(logged(&gateway, "endpoint unhealthy").await["reason"], "not within 200ms");
     assert_eq!(gateway.statuses(10).await, [200; 10]);
+}
+
+#[tokio::test]
+async fn what_the_health_service_of_grpc_says_decides() {
+    let (says, asked) = (Arc::new(AtomicU8::new(2)), Arc::<Mutex<Bytes>>::default());
+    let (told, seen) = (Arc::clone(&says), Arc::clone(&asked));
+    let peer = Peer::start(100, move |request: Request<Incoming>| {
+        let (told, seen) = (Arc::clone(&told), Arc::clone(&seen));
+        async move {
+            let body = request.into_body().collect().await.expect("a check must be whole").to_bytes();
+            *seen.lock().expect("no holder may panic") = body;
+            match told.load(Ordering::Relaxed) {
+                12 => Response::builder().header("grpc-status", "12").body(whole("")).expect("an answer"),
+                0 => Response::builder().status(503).body(whole("")).expect("an answer"),
+                status => health(status),
+            }
+        }
+    })
+    .await;
+    let folder = Folder::new();
+    folder.service_speaking("echo", "grpc", &[peer.address()]);
+    let check = "{grpc: {service: shop.Cart}, interval: 100ms, unhealthyThreshold: 1, healthyThreshold: 1}";
+    folder.route("web", &with_policy(&format!("healthCheck: {check}")));
+    let gateway = Gateway::start(folder).await;
+    for (answer, reason) in [(2, "it says NOT_SERVING"), (12, "grpc-status 12"), (0, "status 503")] {
+        says.store(answer, Ordering::Relaxed);
+        unhealthy(&gateway, 1.0).await;
+        logged(&gateway, &format!("\"reason\":\"{reason}\"")).await;
+        says.store(1, Ordering::Relaxed);
+        unhealthy(&gateway, 0.0).await;
+    }
+    assert_eq!(asked.lock().unwrap().as_ref(), b"\0\0\0\0\x0b\x0a\x09shop.Cart");
+    let call = peer.last();
+    assert_eq!((call.version, call.target.path()), (Version::HTTP_2, "/grpc.health.v1.Health/Check"));
+    assert_eq!((&call.headers["content-type"], &call.headers["te"]), (&GRPC, &TRAILERS));
 }
 
 #[tokio::test]

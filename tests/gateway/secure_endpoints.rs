@@ -9,7 +9,9 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 
-use crate::harness::{Authority, DEADLINE, Folder, Gateway, Peer, Script, Wire, eventually, request};
+use crate::harness::{
+    Authority, DEADLINE, Folder, Gateway, Peer, Script, Wire, eventually, health, request, with_policy,
+};
 
 /// Names of a Service's endpoints.
 const NAME: &str = "echo.default.svc";
@@ -149,6 +151,29 @@ async fn health_checks_believe_and_show_what_requests_do() {
         gateway.folder.route("web", &checked("{insecureSkipVerify: true, clientCertificate: {name: own}}"));
         are_unhealthy(&gateway, 0.0).await;
     }
+}
+
+#[tokio::test]
+async fn health_checks_of_grpc_go_over_tls_where_requests_do() {
+    let servers = Authority::new("servers");
+    let peer = |alpn| Peer::secure(server(&servers, &[NAME], None, alpn), |_| async { health(1) });
+    // Requests speak HTTP/1.1, which gRPC cannot.
+    let (good, old) = (peer(&["h2"]).await, peer(&["http/1.1"]).await);
+    let folder = Folder::new();
+    folder.service_speaking("echo", "https", &[good.address(), old.address()]);
+    folder.authorities("ca", servers.certificate());
+    let check = "healthCheck: {grpc: {}, interval: 100ms, unhealthyThreshold: 2}";
+    let policy = format!("proxy: {{tls: {{caSecret: {{name: ca}}}}}}, {check}");
+    folder.route("web", &with_policy(&policy));
+    let gateway = Gateway::start_with(folder, &["--threads", "1"]).await;
+    are_unhealthy(&gateway, 1.0).await;
+    let told = gateway.log().lines().find(|line| line.contains("endpoint unhealthy")).map(str::to_owned);
+    let is_old = |line: &String| {
+        line.contains(&old.address().to_string()) && line.contains("\"reason\":\"it speaks no HTTP/2\"")
+    };
+    assert!(told.as_ref().is_some_and(is_old), "{told:?}");
+    let call = good.last();
+    assert_eq!((call.target.scheme_str(), call.target.path()), (Some("https"), "/grpc.health.v1.Health/Check"));
 }
 
 async fn are_unhealthy(gateway: &Gateway, count: f64) {

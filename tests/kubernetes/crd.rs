@@ -225,6 +225,12 @@ fn health_cases() -> Vec<Case> {
             "healthCheck.host needs healthCheck.path",
         ),
         (
+            "spec.healthCheck.grpc",
+            check(json!({"grpc": {"service": "shop.Cart"}, "port": 9000})),
+            check(json!({"grpc": {}, "path": "/a"})),
+            "healthCheck has path or grpc, not both",
+        ),
+        (
             "spec.healthCheck.interval",
             check(json!({"interval": "100ms"})),
             check(json!({"interval": "0s"})),

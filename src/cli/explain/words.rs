@@ -2,7 +2,7 @@
 
 use crate::{
     model::{
-        health::{HealthCheck, OutlierPolicy},
+        health::{CheckRequest, HealthCheck, OutlierPolicy},
         transport::{Protocol, Transport, Trust},
         upstream::{Balancing, BreakerPolicy, HashOn, Strategy, TimeLimit, TokenBucket},
     },
@@ -86,8 +86,12 @@ fn chosen(words: [(bool, &str); 3]) -> String {
 
 /// How endpoints are checked.
 pub(super) fn health_check(check: &HealthCheck) -> String {
-    let asked =
-        check.request.as_ref().map_or_else(|| "connects".to_owned(), |request| format!("path {}", request.path));
+    let asked = match &check.request {
+        None => "connects".to_owned(),
+        Some(CheckRequest::Get(get)) => format!("path {}", get.path),
+        Some(CheckRequest::Grpc(service)) if service.is_empty() => "grpc".to_owned(),
+        Some(CheckRequest::Grpc(service)) => format!("grpc {service}"),
+    };
     let port = check.port.map(|port| format!(", port {port}")).unwrap_or_default();
     format!(
         "{asked}{port}, interval {}, timeout {}, unhealthyThreshold {}, healthyThreshold {}",

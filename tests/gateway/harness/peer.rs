@@ -47,6 +47,14 @@ pub(crate) fn whole(bytes: impl Into<Bytes>) -> Streamed {
     UnsyncBoxBody::new(Full::new(bytes.into()))
 }
 
+/// The answer of gRPC's health service, with this status in it.
+pub(crate) fn health(status: u8) -> Response<Streamed> {
+    let message = Frame::data(Bytes::from(vec![0, 0, 0, 0, 2, 8, status]));
+    let end = HeaderMap::from_iter([("grpc-status".parse().expect("a name"), "0".parse().expect("a value"))]);
+    let head = Response::builder().header("content-type", "application/grpc");
+    head.body(frames(vec![message, Frame::trailers(end)])).expect("the answer must be valid")
+}
+
 /// The head of a request as a peer saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -81,12 +89,20 @@ impl Peer {
 
     /// Answers over TLS with the body of the request.
     pub(crate) async fn secure_echo(tls: ServerConfig) -> Self {
-        let acceptor = TlsAcceptor::from(Arc::new(tls));
-        Self::serve(100, Some(acceptor), |request| async {
+        Self::secure(tls, |request| async {
             let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
             Response::new(whole(body.unwrap_or_default()))
         })
         .await
+    }
+
+    /// Gives these answers over TLS.
+    pub(crate) async fn secure<A, F>(tls: ServerConfig, answer: A) -> Self
+    where
+        A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Streamed>> + Send + 'static,
+    {
+        Self::serve(100, Some(TlsAcceptor::from(Arc::new(tls))), answer).await
     }
 
     /// Gives these answers, to so many requests at a time on a connection.

@@ -2,7 +2,7 @@
 //! range; what gets past it is brought into range.
 
 use crate::{
-    model::health::{CheckRequest, HealthCheck, OutlierPolicy},
+    model::health::{CheckRequest, GetCheck, HealthCheck, OutlierPolicy},
     resource::{self, OutlierKind},
 };
 use std::{ops::RangeInclusive, time::Duration};
@@ -23,19 +23,23 @@ pub(super) fn outlier(asked: &resource::OutlierEjection) -> OutlierPolicy {
 }
 
 pub(super) fn health_check(asked: &resource::HealthCheck) -> HealthCheck {
-    let request = asked.path.as_deref().map(|path| CheckRequest {
-        path: path.into(),
-        host: asked.host.as_deref().map(Into::into),
-        statuses: statuses(asked.statuses.as_deref()),
-    });
     HealthCheck {
-        request,
+        request: request(asked),
         port: asked.port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0),
         interval: asked.interval.map_or(Duration::from_secs(10), |time| time.0.max(SHORTEST)),
         timeout: asked.timeout.map_or(Duration::from_secs(1), |time| time.0.max(Duration::from_millis(1))),
         healthy_threshold: count(asked.healthy_threshold, 2),
         unhealthy_threshold: count(asked.unhealthy_threshold, 3),
     }
+}
+
+fn request(asked: &resource::HealthCheck) -> Option<CheckRequest> {
+    if let Some(grpc) = &asked.grpc {
+        return Some(CheckRequest::Grpc(grpc.service.as_deref().unwrap_or_default().into()));
+    }
+    let path = asked.path.as_deref()?.into();
+    let host = asked.host.as_deref().map(Into::into);
+    Some(CheckRequest::Get(GetCheck { path, host, statuses: statuses(asked.statuses.as_deref()) }))
 }
 
 fn count(asked: Option<i32>, default: u16) -> u16 {
@@ -58,7 +62,7 @@ mod tests {
     #[test]
     fn what_is_left_out_has_its_default() {
         let check = health_check(&resource::HealthCheck { path: Some("/healthz".into()), ..Default::default() });
-        let request = check.request.unwrap();
+        let Some(CheckRequest::Get(request)) = check.request else { panic!("{check:?}") };
         assert_eq!((&*request.path, request.host, &*request.statuses), ("/healthz", None, &[200..=299][..]));
         assert_eq!((check.port, check.interval.as_secs(), check.timeout.as_secs()), (None, 10, 1));
         assert_eq!((check.healthy_threshold, check.unhealthy_threshold), (2, 3));
@@ -67,6 +71,15 @@ mod tests {
         assert_eq!((ejection.consecutive_errors, ejection.ejection_time.as_secs()), (5, 30));
         assert_eq!(ejection.max_ejection_percent, 50);
         assert!(ejection.count_connect_failures && ejection.count_server_errors && ejection.count_timeouts);
+    }
+
+    #[test]
+    fn a_check_by_grpc_is_for_one_service_or_for_all() {
+        for (service, wanted) in [(None, ""), (Some("shop.Cart"), "shop.Cart")] {
+            let grpc = resource::GrpcHealthCheck { service: service.map(str::to_owned) };
+            let check = health_check(&resource::HealthCheck { grpc: Some(grpc), ..Default::default() });
+            assert_eq!(check.request, Some(CheckRequest::Grpc(wanted.into())));
+        }
     }
 
     #[test]
