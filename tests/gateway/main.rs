@@ -3,6 +3,7 @@
 mod admin;
 mod back_pressure;
 mod balancing;
+mod calling;
 mod client_certificates;
 mod commands;
 mod crowding;

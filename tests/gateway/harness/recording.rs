@@ -20,7 +20,8 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    fn of(message: &Value) -> Option<Self> {
+    /// Reads one.
+    pub(crate) fn of(message: &Value) -> Option<Self> {
         let start = text(&message["start"])?;
         let fields = message["headers"].as_array()?.iter();
         let fields: Vec<_> = fields.filter_map(|field| Some((text(&field[0])?, text(&field[1])?))).collect();
