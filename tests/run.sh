@@ -21,6 +21,9 @@ tier_clippy() {
 
 tier_test() { cargo test --locked; }
 
+# So many calls that one lost in ten thousand would show; a plain `cargo test` makes a few thousand.
+tier_calls() { cargo test --locked --test gateway -- --ignored --show-output calling::endurance::; }
+
 # Brings the tools; a tier that is run alone does it first.
 tier_setup() {
   [[ -z $tools_ready ]] || return 0
@@ -136,7 +139,7 @@ run_tier() {
 
 tiers=("$@")
 if ((${#tiers[@]} == 0)); then
-  tiers=(format clippy test handover setup redis grpc chart scripts supply-chain kubernetes)
+  tiers=(format clippy test calls handover setup redis grpc chart scripts supply-chain kubernetes)
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

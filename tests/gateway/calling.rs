@@ -4,6 +4,7 @@
 //! What differs by design, on every row: errors are JSON by their type too, and complete; a reply to a request without
 //! a type has one; the headers that steer a call are the gateway's alone, and captures of paths travel in messages.
 
+mod endurance;
 mod service;
 mod told;
 

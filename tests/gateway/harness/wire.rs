@@ -184,6 +184,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(self.unread.drain(..count).collect())
     }
 
+    /// Whether more was read than was taken.
+    pub(crate) const fn has_more(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Everything until the peer closes.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.read_more().await.is_ok() {}
