@@ -116,8 +116,9 @@ impl Registration {
             }
             for service in services {
                 if !is_name(&service.name) {
-                    let message =
-                        format!("name: it must have at most {LONGEST_NAME} signs of ASCII without spaces: {LEFT_OUT}");
+                    let message = format!(
+                        "name: it must have at most {LONGEST_NAME} bytes and no control characters: {LEFT_OUT}"
+                    );
                     self.problems.push(Problem { field: field.clone(), message });
                     continue;
                 }
@@ -142,5 +143,5 @@ impl Registration {
 
 /// Names stand in logs and in header fields of calls.
 fn is_name(name: &str) -> bool {
-    name.len() <= LONGEST_NAME && name.bytes().all(|byte| byte.is_ascii_graphic())
+    name.len() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }

@@ -14,6 +14,7 @@ mod kubectl;
 mod latency;
 mod leader;
 mod outages;
+mod registrations;
 mod routes;
 mod scope;
 mod status;

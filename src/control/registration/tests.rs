@@ -54,7 +54,7 @@ fn a_bad_annotation_costs_its_own_service() {
 
 #[test]
 fn a_name_must_fit_into_a_header_field() {
-    for name in ["a b", "a\nb", "ä", &"a".repeat(254)] {
+    for name in ["a\nb", "a\u{7f}", &"a".repeat(254)] {
         let registration = of(&json!({"name": name}), Addresses::Any);
         assert!(registration.services.is_empty(), "{name}");
         assert!(registration.problems[0].message.starts_with("name: it must have at most 253"), "{registration:?}");
