@@ -2,7 +2,7 @@
 # What each case is. Sourced, never run.
 
 # Without BENCH_CASES, all of them.
-all_cases="routes-1 routes-1000 routes-10000 limits access-log tls h2 body-64k grpc idle table"
+all_cases="routes-1 routes-1000 routes-10000 limits access-log tls h2 body-64k grpc idle table micro"
 
 # set_case NAME: says what the proxies, the load and the backend have to do.
 set_case() {
@@ -23,7 +23,7 @@ set_case() {
     h2) tls=yes floor="" speaks=http2 ;;
     body-64k) answers=large ;;
     grpc) tls=yes floor="" speaks=grpc answers=grpc message=70 ;;
-    idle | table) routes=1 ;;
+    idle | table | micro) routes=1 ;;
     *) die "there is no case $1; there are: $all_cases" ;;
   esac
 }
@@ -44,7 +44,7 @@ describe() {
 # tools_of NAME: the programs that a case cannot do without.
 tools_of() {
   case "$1" in
-    table) ;;
+    table | micro) ;;
     idle) echo openssl ;;
     tls) echo wrk openssl ;;
     h2 | grpc) echo h2load openssl ;;

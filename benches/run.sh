@@ -24,6 +24,8 @@ source "$here/proxies.sh"
 source "$here/load.sh"
 # shellcheck source=benches/memory.sh
 source "$here/memory.sh"
+# shellcheck source=benches/micro.sh
+source "$here/micro.sh"
 
 rounds="${BENCH_ROUNDS:-7}"
 seconds="${BENCH_SECONDS:-2}"
@@ -113,7 +115,7 @@ main() {
     can_run "$name" || continue
     ! command -v openssl >/dev/null || make_certificate
     case "$name" in
-      idle | table) "case_$name" ;;
+      idle | table | micro) "case_$name" ;;
       *) run_case "$name" ;;
     esac
   done
