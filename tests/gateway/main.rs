@@ -31,6 +31,7 @@ mod path_safety;
 mod pooling;
 mod proxied;
 mod recorded;
+mod registering;
 mod reload;
 mod retrying;
 mod secure_endpoints;
