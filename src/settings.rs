@@ -52,6 +52,8 @@ pub struct Limits {
     pub stream_idle_timeout: Option<Duration>,
     /// How long nothing may pass through a tunnel, `None` for no limit. Beyond: closed. Default 1 h.
     pub tunnel_idle_timeout: Option<Duration>,
+    /// Networks in which clients of `/rpc` may name the node to call. Others: 403. Default none.
+    pub rpc_addresses: Box<[IpNet]>,
 }
 
 impl Default for Limits {
@@ -73,6 +75,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             stream_idle_timeout: Some(Duration::from_secs(5 * 60)),
             tunnel_idle_timeout: Some(Duration::from_secs(60 * 60)),
+            rpc_addresses: Box::default(),
         }
     }
 }

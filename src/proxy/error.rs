@@ -73,6 +73,8 @@ pub(crate) enum Failure {
     NoMethod,
     /// The service does not tell which methods it has.
     NotDescribed,
+    /// The client names a node itself that nobody may call so.
+    AddressRefused,
     /// The request makes no message for a method.
     BadMessage(PayloadError),
     /// The body is not text, and the method takes nothing else.
@@ -133,6 +135,7 @@ impl Failure {
             | Self::NoService
             | Self::NoMethod
             | Self::NotDescribed
+            | Self::AddressRefused
             | Self::BadMessage(_)
             | Self::NotText
             | Self::ReplyTooLarge
@@ -174,6 +177,7 @@ impl Failure {
             Self::NoService => "no_service",
             Self::NoMethod => "no_method",
             Self::NotDescribed => "not_described",
+            Self::AddressRefused => "address_refused",
             Self::BadMessage(_) => "bad_message",
             Self::NotText => "not_text",
             Self::ReplyTooLarge => "reply_too_large",

@@ -10,7 +10,8 @@ mod told;
 
 use std::io::Write as _;
 
-use crate::harness::{Folder, Gateway};
+use crate::harness::{Backend, Folder, Gateway, request};
+use hyper::Response;
 use service::{Dialect, Service};
 use told::{Row, rows};
 
@@ -33,8 +34,11 @@ const API: &str = "{rules: [
     {matches: [{path: {value: /greeter}}], pathSafety: Raw, handler: {type: Api, api: {service: S, method: Api.Call}}, backends: [{service: greeter}]},
     {resolver: {type: Micro}}]}";
 
+/// And for `/rpc`.
+const ENDPOINT: &str = "{proxy: {requestTimeout: 4s}, rules: [{resolver: {type: Micro, namespace: ''}}]}";
+
 /// Rows that this gateway answers in another way, by the start of the file and the end of the name, and why.
-const OTHERWISE: [(&str, &str, &str); 24] = [
+const OTHERWISE: [(&str, &str, &str); 64] = [
     ("rpc", "-get-query-noeq", "a parameter without a value is empty, and no error"),
     ("rpc", "-get-empty", EMPTY),
     ("rpchandler-v1", "-get-empty-ct", EMPTY),
@@ -59,7 +63,51 @@ const OTHERWISE: [(&str, &str, &str); 24] = [
     ("goapi", "-xff", "the address of the client is appended, which go-micro forgot"),
     ("goapi", "mucp-json-error-plain", COMPLETE),
     ("goapi", "mucp-protobuf-error-plain", COMPLETE),
+    ("rpcendpoint", "-upper-ct", JSON),
+    ("rpcendpoint", "-plus-json", JSON),
+    ("rpcendpoint", "-json-trailing", "text behind the JSON is refused"),
+    ("rpcendpoint", "-string-trailing", "text behind the JSON is refused"),
+    ("rpcendpoint", "-bad-string", WORDS),
+    ("rpcendpoint", "-empty-string", WORDS),
+    ("rpcendpoint", "-json-bad", WORDS),
+    ("rpcendpoint", "-json-empty", WORDS),
+    ("rpcendpoint", "-array-body", WORDS),
+    ("rpcendpoint", "-wrong-type", WORDS),
+    ("rpcendpoint", "-form-no-request", WORDS),
+    ("rpcendpoint", "-form-bad-request", WORDS),
+    ("rpcendpoint", "-multipart", WORDS),
+    ("rpcendpoint", "-no-ct", WORDS),
+    ("rpcendpoint", "rpc-text", WORDS),
+    ("rpcendpoint", "rpc-protobuf", WORDS),
+    ("rpcendpoint-v2", "-timeout-1", WORDS),
+    ("rpcendpoint-v2", "-form-timeout", WORDS),
+    ("rpcendpoint", "-address", ADDRESS),
+    ("rpcendpoint", "-address-unknown-service", ADDRESS),
+    ("rpcendpoint", "-address-closed", ADDRESS),
+    ("rpcendpoint", "-address-bad", ADDRESS),
+    ("rpcendpoint", "-unknown-service", "a service that is unknown is 404"),
+    ("rpcendpoint", "-no-node", "a service that is unknown is 404"),
+    ("rpcendpoint", "-backend-down", "a service that is unknown is 404"),
+    ("rpcendpoint", "-sub-path", "a service that is unknown is 404"),
+    ("rpcendpoint", "-trailing-slash", "a service that is unknown is 404"),
+    ("rpcendpoint", "-short-name", "a Service of this name is there"),
+    ("rpcendpoint", "-unknown-method", "a method that is unknown is 404"),
+    ("rpcendpoint", "-unknown-handler", "a method that is unknown is 404"),
+    ("rpcendpoint", "-malformed-method", "a method that is unknown is 404"),
+    ("rpcendpoint-v2", "-error-ctxerror", "statuses of gRPC are read as by clients of version 4 and later"),
+    ("rpcendpoint", "-code-0", "errors are told in full"),
+    ("rpcendpoint", "-code-999", "a code that is no status of an error is 500"),
+    ("rpcendpoint", "-verb-get", ALLOW),
+    ("rpcendpoint", "-verb-put", ALLOW),
+    ("rpcendpoint", "-verb-patch", ALLOW),
+    ("rpcendpoint", "-verb-delete", ALLOW),
+    ("rpcendpoint", "-verb-head", ALLOW),
+    ("rpcendpoint", "-verb-options", ALLOW),
 ];
+const JSON: &str = "a type of JSON is one in any case and form";
+const WORDS: &str = "the error is told in other words";
+const ADDRESS: &str = "clients name no nodes unless they may";
+const ALLOW: &str = "what is allowed is told, in JSON";
 const EMPTY: &str = "nothing is a message without fields in JSON too, and not null";
 const COMPLETE: &str = "errors are told in full";
 
@@ -68,6 +116,7 @@ async fn start(dialect: Dialect, routes: &str) -> (Gateway, Service) {
     let folder = Folder::new();
     let protocol = if dialect == Dialect::Grpc { "grpc" } else { "http" };
     folder.service_speaking("greeter", protocol, &[service.address()]);
+    folder.service_speaking("go.micro.api.greeter", protocol, &[service.address()]);
     folder.route(
         "calls",
         &routes
@@ -157,4 +206,54 @@ async fn the_api_handler_of_go_micro_2_is_matched() {
 #[tokio::test]
 async fn the_api_handler_of_go_micro_4_is_matched() {
     replay_all("goapi-v4.10.jsonl", API).await;
+}
+
+#[tokio::test]
+async fn the_rpc_endpoint_of_go_micro_1_is_matched() {
+    replay_all("rpcendpoint-v1.18.jsonl", ENDPOINT).await;
+}
+
+#[tokio::test]
+async fn the_rpc_endpoint_of_go_micro_2_is_matched() {
+    replay_all("rpcendpoint-v2.9.jsonl", ENDPOINT).await;
+}
+
+const SAY_HELLO: &str = r#"{"service":"other","method":"Say.Hello","request":{"key":"bob"},"address":"ADDRESS"}"#;
+
+#[tokio::test]
+async fn a_client_names_a_node_only_where_it_may() {
+    let node = Backend::answering(|_| {
+        let answer = Response::builder().header("content-type", "application/json");
+        answer.body(r#"{"key":"hello bob"}"#.into()).expect("a response must be valid")
+    })
+    .await;
+    let folder = Folder::new();
+    folder.route("calls", ENDPOINT);
+    let gateway = Gateway::start_with(folder, &["--rpc-addresses", "127.0.0.0/30"]).await;
+    let port = node.address().port();
+    for (address, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("127.0.0.9:{port}"), 403),
+        (format!("localhost:{port}"), 403),
+        ("127.0.0.1".to_owned(), 403),
+        (format!("[::ffff:127.0.0.9]:{port}"), 403),
+    ] {
+        let body = SAY_HELLO.replace("ADDRESS", &address);
+        let fields = ["Host: a.example", "Content-Type: application/json"];
+        let reply = gateway.ask(request("POST /rpc", &fields, &body)).await;
+        assert_eq!(reply.status, status, "{address}: {reply:?}");
+    }
+    assert_eq!(node.seen().len(), 1);
+    assert_eq!((node.last().one("micro-service"), node.last().one("micro-method")), (Some("other"), Some("Say.Hello")));
+}
+
+#[tokio::test]
+async fn the_root_of_a_route_with_the_resolver_micro_tells_the_version() {
+    let folder = Folder::new();
+    folder.route("calls", ENDPOINT);
+    let gateway = Gateway::start(folder).await;
+    let reply = gateway.get("/").await;
+    let version: serde_json::Value = serde_json::from_slice(&reply.body).expect("JSON");
+    assert_eq!((reply.status, &version["version"]), (200, &env!("CARGO_PKG_VERSION").into()));
+    assert_eq!(gateway.get("/rpc/").await.status, 404, "only the path itself is reserved");
 }

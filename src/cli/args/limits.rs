@@ -2,6 +2,7 @@
 
 use crate::settings::Limits;
 use clap::Args;
+use ipnet::IpNet;
 use std::{num::IntErrorKind, time::Duration};
 
 /// Limits on requests and connections.
@@ -53,6 +54,10 @@ pub struct LimitArgs {
     /// How long nothing may pass through a tunnel, such as a WebSocket; 0s for no limit.
     #[arg(long, env = "PAIFANG_TUNNEL_IDLE_TIMEOUT", value_name = "DURATION", default_value = "1h", value_parser = time_or_none)]
     pub tunnel_idle_timeout: Duration,
+    /// Networks in which clients of /rpc may name the node to call, such as 10.0.0.0/8; a node elsewhere is refused
+    /// (403). Default: none at all.
+    #[arg(long, env = "PAIFANG_RPC_ADDRESSES", value_name = "CIDR,...", value_delimiter = ',', value_parser = super::network)]
+    pub rpc_addresses: Vec<IpNet>,
 }
 
 impl LimitArgs {
@@ -75,6 +80,7 @@ impl LimitArgs {
             write_timeout: self.write_timeout,
             stream_idle_timeout: some(self.stream_idle_timeout),
             tunnel_idle_timeout: some(self.tunnel_idle_timeout),
+            rpc_addresses: self.rpc_addresses.clone().into(),
             ..Limits::default()
         }
     }

@@ -8,6 +8,8 @@ mod api;
 mod calling;
 mod described;
 mod dialect;
+mod node;
+mod reserved;
 mod rpc;
 mod target;
 #[cfg(test)]
@@ -76,6 +78,9 @@ pub(super) async fn rpc(
     request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Response<Body> {
+    if let Some(response) = reserved::answer(routed, request, exchange).await {
+        return response;
+    }
     let answered = rpc::answer(routed, calls, request, exchange).await;
     answered.unwrap_or_else(|ended| ended.into_response(exchange))
 }
@@ -87,6 +92,9 @@ pub(super) async fn api(
     request: &mut Request<RequestBody>,
     exchange: &mut Exchange,
 ) -> Response<Body> {
+    if let Some(response) = reserved::answer(routed, request, exchange).await {
+        return response;
+    }
     let answered = api::answer(routed, calls, request, exchange).await;
     answered.unwrap_or_else(|ended| ended.into_response(exchange))
 }

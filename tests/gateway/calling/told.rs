@@ -58,7 +58,10 @@ impl Row {
         let sent = Recorded::of(&exchange["request"]).ok_or("no client took part")?;
         let got = Recorded::of(&exchange["response"]).ok_or("the service never answered, nor did go-micro")?;
         let (request, response) = (row.leg("request"), row.leg("response"));
-        if request.get("body_sha256").is_some() || response.get("body_sha256").is_some() {
+        let is_hashed = |message: &Value| {
+            message.get("body_sha256").is_some() || message["messages"][0].get("body_sha256").is_some()
+        };
+        if is_hashed(request) || is_hashed(response) || is_hashed(&exchange["response"]) {
             return Err("the bytes are not in the recording, only their hash");
         }
         let (called, reply) = match row.dialect() {
@@ -70,7 +73,8 @@ impl Row {
             Dialect::Grpc => (grpc_call(request), grpc_reply(response)),
         };
         // A service that was slow is silent here.
-        let is_late = got.start.contains(" 408 ");
+        let gave_up = |body: &[u8]| String::from_utf8_lossy(body).contains("\"go.micro.client\"");
+        let is_late = got.start.contains(" 408 ") && got.body.as_deref().is_some_and(gave_up);
         Ok(Self { name: row.name().to_owned(), sent, got, called, reply: if is_late { Reply::Silence } else { reply } })
     }
 }
@@ -126,7 +130,8 @@ impl Call {
             }
             return format!("{request:?}");
         }
-        readable(&self.message)
+        let empty = if self.message.is_empty() { self.codec.empty() } else { self.message.clone() };
+        readable(&empty)
     }
 }
 
@@ -140,7 +145,7 @@ fn readable(bytes: &[u8]) -> String {
 
 /// Whether a header is the client's own.
 fn travels(name: &str) -> bool {
-    const OF_THE_CALL: [&str; 16] = [
+    const OF_THE_CALL: [&str; 17] = [
         "accept",
         "accept-encoding",
         "connection",
@@ -157,6 +162,7 @@ fn travels(name: &str) -> bool {
         "micro-foo",
         "x-micro-foo",
         "content-encoding",
+        "transfer-encoding",
     ];
     !name.starts_with(':')
         && !name.starts_with("micro-")
@@ -197,8 +203,11 @@ fn meaning(fields: &[(String, String)], status: u16) -> String {
         "grpc-status",
         "grpc-message",
     ];
+    // Who may read an answer elsewhere is the route's to say, and not said to everybody.
+    const CORS: &str = "access-control-";
     let fields = fields.iter().map(|(name, value)| (name.to_lowercase(), value.clone()));
-    let mut fields: Vec<_> = fields.filter(|(name, _)| !WITHOUT.contains(&name.as_str())).collect();
+    let mut fields: Vec<_> =
+        fields.filter(|(name, _)| !WITHOUT.contains(&name.as_str()) && !name.starts_with(CORS)).collect();
     for (name, value) in &mut fields {
         if name == "content-type" && (value.is_empty() || (status >= 400 && value.starts_with("text/plain"))) {
             "application/json".clone_into(value);

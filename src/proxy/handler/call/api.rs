@@ -1,6 +1,6 @@
 //! The Api handler: the whole request is the message of the call, and the reply is the whole response.
 
-use super::{Ended, body_of, calling::Calling, dialect::bad, target::find, unless_called};
+use super::{Ended, body_of, calling::Calling, dialect::bad, node::Place, target::find, unless_called};
 use crate::{
     model::call::Calls,
     proxy::{body::Body, error::Failure, exchange::Exchange, handler::Routed, request_body::RequestBody},
@@ -38,8 +38,8 @@ pub(super) async fn answer(
     }
     let codec = encoding(routed.table.upstream(target.upstream).0.dialect);
     let message = go_api::encode(&message(routed, request, &body)?, codec);
-    let calling = Calling::new(routed, request, target, watch);
-    let reply = calling.call(calling.target.method()?, codec, &message, exchange).await?;
+    let calling = Calling::new(routed, request, (Place::Known(target.upstream), &target.service), watch);
+    let reply = calling.call(target.method()?, codec, &message, exchange).await?;
     response(&reply, codec)
 }
 

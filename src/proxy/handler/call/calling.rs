@@ -3,7 +3,7 @@
 use super::{
     Ended, MOST_BYTES,
     dialect::{self, Call},
-    target::Target,
+    node::Place,
 };
 use crate::{
     proxy::{
@@ -24,7 +24,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Version,
     header::{CONTENT_LENGTH, HOST},
 };
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 /// The method of the client's request, which services are told.
 const METHOD: HeaderName = HeaderName::from_static("method");
@@ -33,22 +33,26 @@ const METHOD: HeaderName = HeaderName::from_static("method");
 pub(super) struct Calling<'c> {
     pub(super) routed: &'c Routed<'c>,
     pub(super) request: &'c Request<RequestBody>,
-    pub(super) target: Target,
+    place: Place,
+    service: Arc<str>,
     watch: Option<Rc<BodyWatch>>,
     metadata: HeaderMap,
     /// The tick at which the time of the request began.
     began: u64,
+    /// The time that the client gives it, if it says so in words of its own.
+    pub(super) wanted: Option<Duration>,
 }
 
 impl<'c> Calling<'c> {
     pub(super) fn new(
         routed: &'c Routed<'c>,
         request: &'c Request<RequestBody>,
-        target: Target,
+        (place, service): (Place, &Arc<str>),
         watch: Option<Rc<BodyWatch>>,
     ) -> Self {
         let metadata = metadata::of_headers(request.headers());
-        Self { routed, request, target, watch, metadata, began: routed.core.clock.now() }
+        let (service, began) = (Arc::clone(service), routed.core.clock.now());
+        Self { routed, request, place, service, watch, metadata, began, wanted: None }
     }
 
     /// Tells services the method of the request too.
@@ -68,11 +72,12 @@ impl<'c> Calling<'c> {
         exchange: &mut Exchange,
     ) -> Result<Bytes, Ended> {
         let core = self.routed.core;
-        let mut plan = self.routed.plan(self.target.upstream, self.request)?;
+        let mut plan = self.place.plan(self.routed, self.request)?;
+        plan.deadline = plan.deadline.into_iter().chain(self.wanted).min();
         let time = plan.time();
         let left = time.map(|time| self.left(time)).transpose()?;
         plan.deadline = left;
-        let call = Call { service: &self.target.service, method, codec, timeout: left, metadata: &self.metadata };
+        let call = Call { service: &self.service, method, codec, timeout: left, metadata: &self.metadata };
         let number = core.calls.borrow_mut().draw();
         let (request, spoken) = dialect::request(&call, plan.upstream.dialect, number, message)?;
         let mut request = Outgoing::new(self.addressed(request));

@@ -3,7 +3,7 @@
 
 mod json_rpc;
 
-use super::{Ended, body_of, calling::Calling, described, target::find, unless_called};
+use super::{Ended, body_of, calling::Calling, described, node::Place, target::find, unless_called};
 use crate::{
     model::call::Calls,
     proxy::{body::Body, error::Failure, exchange::Exchange, handler::Routed, outgoing::Outgoing},
@@ -29,14 +29,14 @@ pub(super) async fn answer(
         return Ok(described::answer(routed, &target, request, exchange).await);
     }
     let (body, watch) = body_of(routed, request).await?;
-    let calling = Calling::new(routed, request, target, watch).with_method();
+    let calling = Calling::new(routed, request, (Place::Known(target.upstream), &target.service), watch).with_method();
     let requested = request.headers().get(CONTENT_TYPE);
     let media = Media::of(requested.and_then(|value| value.to_str().ok()));
     if json_rpc::is_asked(request.method(), media, &body) {
-        return json_rpc::answer(&calling, &body, exchange).await;
+        return json_rpc::answer(&calling, &target, &body, exchange).await;
     }
     let message = message(&calling, media, &body)?;
-    let reply = calling.call(calling.target.method()?, media.codec(), &message, exchange).await?;
+    let reply = calling.call(target.method()?, media.codec(), &message, exchange).await?;
     Ok(response(media, requested, &reply))
 }
 

@@ -13,7 +13,7 @@ use http::{Request, header::HOST};
 use std::sync::Arc;
 
 /// What a request calls.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Target {
     pub(super) upstream: UpstreamId,
     /// As the service calls itself.

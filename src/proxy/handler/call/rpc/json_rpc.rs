@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0: each request of the body is a call of a method of the service, one after the other.
 
-use super::{Calling, Ended, message};
+use super::{super::target::Target, Calling, Ended, message};
 use crate::{
     proxy::{body::Body, exchange::Exchange, reply},
     rpc::{
@@ -29,6 +29,7 @@ pub(super) fn is_asked(method: &Method, media: Media, body: &[u8]) -> bool {
 /// Answers all requests of a body: 200, or 204 where nobody waits for a reply.
 pub(super) async fn answer(
     calling: &Calling<'_>,
+    target: &Target,
     body: &Bytes,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Ended> {
@@ -39,7 +40,7 @@ pub(super) async fn answer(
     let mut replies = Vec::with_capacity(requests.len());
     for request in requests {
         let replied = match request {
-            Ok(call) => one(calling, &call, exchange).await,
+            Ok(call) => one(calling, target, &call, exchange).await,
             Err((id, failure)) => Some(json_rpc::failure(&id, &failure)),
         };
         replies.extend(replied);
@@ -48,8 +49,8 @@ pub(super) async fn answer(
 }
 
 /// The reply to one request. A notification is called and gets none.
-async fn one(calling: &Calling<'_>, call: &Call, exchange: &mut Exchange) -> Option<Bytes> {
-    let result = result(calling, call, exchange).await;
+async fn one(calling: &Calling<'_>, target: &Target, call: &Call, exchange: &mut Exchange) -> Option<Bytes> {
+    let result = result(calling, target, call, exchange).await;
     let reply = |id: &Id| match &result {
         Ok(result) => json_rpc::success(id, if result.is_empty() { b"null" } else { result }),
         Err(failure) => json_rpc::failure(id, failure),
@@ -57,9 +58,14 @@ async fn one(calling: &Calling<'_>, call: &Call, exchange: &mut Exchange) -> Opt
     call.id.as_ref().map(reply)
 }
 
-async fn result(calling: &Calling<'_>, call: &Call, exchange: &mut Exchange) -> Result<Bytes, Failure> {
+async fn result(
+    calling: &Calling<'_>,
+    target: &Target,
+    call: &Call,
+    exchange: &mut Exchange,
+) -> Result<Bytes, Failure> {
     // The path leads to one method alone where the route says so.
-    if calling.target.is_fixed && calling.target.method().is_ok_and(|fixed| fixed != call.method) {
+    if target.is_fixed && target.method().is_ok_and(|fixed| fixed != call.method) {
         return Err(Failure::method_not_found());
     }
     let params = call.message()?;
