@@ -106,9 +106,12 @@ impl Body {
         lease.take().map(Lease::into_permit)
     }
 
-    /// Leaves out what the gateway itself says, as an answer to HEAD does: so many bytes. What
-    /// comes from an endpoint is empty already.
+    /// Leaves out what the gateway itself says, as an answer to HEAD does: so many bytes, where that is known.
+    /// What comes from an endpoint is empty already.
     pub(crate) fn leave_out(&mut self) -> Option<usize> {
+        if matches!(self.0.source, Source::Made(_)) {
+            self.0.source = Source::Whole(None);
+        }
         let Source::Whole(bytes) = &mut self.0.source else { return None };
         bytes.take().map(|bytes| bytes.len())
     }

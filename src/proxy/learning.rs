@@ -18,6 +18,12 @@ pub(crate) type Lesson = Shared<LocalBoxFuture<'static, Answer>>;
 pub(crate) struct Learning(RefCell<HashMap<usize, WeakShared<LocalBoxFuture<'static, Answer>>>>);
 
 impl Learning {
+    /// Whether a question is under way.
+    pub(crate) fn is_under_way(&self, service: usize) -> bool {
+        let lesson = self.0.borrow().get(&service).and_then(WeakShared::upgrade);
+        lesson.is_some_and(|lesson| lesson.peek().is_none())
+    }
+
     /// The question that is under way, or this one.
     pub(crate) fn join(&self, service: usize, begin: impl FnOnce() -> LocalBoxFuture<'static, Answer>) -> Lesson {
         let mut lessons = self.0.borrow_mut();

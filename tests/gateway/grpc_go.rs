@@ -189,3 +189,16 @@ async fn grpc_web_has_its_trailers_in_the_body() {
         ask(&gateway, "POST /shop.v1.Shop/Nothing", "content-type: application/grpc-web\r\n", "\0\0\0\0\0").await;
     assert_eq!((failed.status, failed.field("grpc-status")), (200, Some("12")));
 }
+
+#[tokio::test]
+#[ignore = "needs a service of grpc-go: make test TIERS=grpc"]
+async fn a_call_has_the_time_of_its_route_and_head_has_no_body() {
+    let route = "{proxy: {requestTimeout: 1s}, rules: [{handler: {type: Rpc}, backends: [{service: shop}]}]}";
+    let (gateway, _shop) = start(route, "v1").await;
+    let late = gateway.get("/v1/items/408").await;
+    assert_eq!(late.status, 504, "{}", late.text());
+    let mut wire = gateway.open().await;
+    wire.send("HEAD /v1/items/7 HTTP/1.1\r\nhost: a.example\r\n\r\n").await;
+    let head = wire.reply_to_head().await;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}

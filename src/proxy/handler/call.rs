@@ -9,6 +9,7 @@ mod calling;
 mod described;
 mod dialect;
 mod node;
+mod reading;
 mod reserved;
 mod rpc;
 mod target;

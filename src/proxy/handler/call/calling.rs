@@ -1,21 +1,19 @@
 //! Calls on behalf of one request: one or several, all within the time of the request.
 
 use super::{
-    Ended, MOST_BYTES,
+    Ended,
     dialect::{self, Call},
     node::Place,
+    reading,
 };
 use crate::{
     proxy::{
-        body::Body,
-        clock::{TimeIsUp, race},
-        error::{BodyError, Failure},
+        error::Failure,
         exchange::Exchange,
         handler::Routed,
         outgoing::Outgoing,
         request_body::{BodyWatch, RequestBody},
-        retry::{self, Plan},
-        whole::{self, Whole},
+        retry,
     },
     rpc::{codec::Codec, metadata},
 };
@@ -84,7 +82,8 @@ impl<'c> Calling<'c> {
         let response = retry::send(&plan, &mut request, self.watch.clone(), exchange).await?;
         let (head, body) = response.into_parts();
         spoken.check(&head)?;
-        let reply = self.read(body, &plan, time).await?;
+        let left = time.map(|time| self.left(time)).transpose()?;
+        let reply = reading::read(core, body, left).await?;
         spoken.message(&head, &reply)
     }
 
@@ -105,26 +104,5 @@ impl<'c> Calling<'c> {
         }
         request.headers_mut().insert(CONTENT_LENGTH, length.into());
         request
-    }
-
-    /// The reply, as a whole and in time. A connection that brings it too late is closed.
-    async fn read(&self, body: Body, plan: &Plan<'_>, time: Option<Duration>) -> Result<Whole, Failure> {
-        let core = plan.core;
-        let left = match time {
-            Some(time) => Some(self.left(time)?),
-            None => core.limits().stream_idle_timeout,
-        };
-        let reading = whole::read(body, MOST_BYTES);
-        let read = match left {
-            None => reading.await,
-            Some(left) => {
-                let alarm = core.clock.alarm();
-                core.clock.set(&alarm, left);
-                let read = race(&core.clock, &alarm, reading).await;
-                core.clock.put_back(alarm);
-                read.map_err(|TimeIsUp| Failure::UpstreamTimeout)?
-            }
-        };
-        read.map_err(|error| if error == BodyError::TooLarge { Failure::ReplyTooLarge } else { error.into() })
     }
 }

@@ -1,7 +1,7 @@
 //! Requests of plain HTTP: a message of JSON in, one message or a stream of them out.
 
 use super::{
-    super::{MOST_BYTES, body_of, target::Target},
+    super::{body_of, reading, target::Target},
     host_of, learn,
     messages::Messages,
 };
@@ -15,7 +15,7 @@ use crate::{
         outgoing::Outgoing,
         reply::bad_argument,
         request_body::{BodyWatch, RequestBody},
-        retry, whole,
+        retry,
     },
     rpc::{
         codec::Codec,
@@ -44,6 +44,7 @@ pub(super) async fn answer(
     request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Result<Response<Body>, Failure> {
+    let began = routed.core.clock.now();
     let services = learn::services(routed, target.upstream, host_of(routed, target)).await?;
     let (body, watch) = body_of(routed, request).await?;
     let (binding, messages) = match message(routed, &services, request, &body)? {
@@ -53,9 +54,13 @@ pub(super) async fn answer(
             return Ok(bad_argument(&bad.to_string(), part(&bad)));
         }
     };
-    let call = Described { routed, target, services, binding };
+    let call = Described { routed, target, services, binding, began };
     let response = call.send(request, messages, watch, exchange).await?;
-    if call.binding.is_server_streaming() { call.stream(request, response).await } else { call.one(response).await }
+    if call.binding.is_server_streaming() {
+        call.stream(request, response).await
+    } else {
+        call.one(request, response).await
+    }
 }
 
 type Message = (Arc<Binding>, Vec<Bytes>);
@@ -102,6 +107,8 @@ struct Described<'c> {
     target: &'c Target,
     services: Arc<Services>,
     binding: Arc<Binding>,
+    /// The tick at which the time of the request began.
+    began: u64,
 }
 
 impl Described<'_> {
@@ -129,7 +136,7 @@ impl Described<'_> {
     }
 
     /// The answer of a method that has one message.
-    async fn one(&self, response: Response<Body>) -> Result<Response<Body>, Failure> {
+    async fn one(&self, request: &Request<RequestBody>, response: Response<Body>) -> Result<Response<Body>, Failure> {
         let (mut head, body) = response.into_parts();
         clean_response(&mut head.headers)?;
         if let Some(status) = read_status(&head.headers) {
@@ -138,11 +145,9 @@ impl Described<'_> {
         if !is_grpc(&head) {
             return Err(Failure::UpstreamBroken);
         }
-        let reply = whole::read(body, MOST_BYTES).await;
-        let reply = reply.map_err(|error| match error {
-            crate::proxy::error::BodyError::TooLarge => Failure::ReplyTooLarge,
-            error => error.into(),
-        })?;
+        let time = self.routed.plan(self.target.upstream, request)?.time();
+        let left = time.map(|time| time.saturating_sub(self.routed.core.clock.since(self.began)));
+        let reply = reading::read(self.routed.core, body, left).await?;
         let status = read_status(&reply.trailers).ok_or(Failure::UpstreamBroken)?;
         self.ended(head, &status, &reply.bytes)
     }
@@ -169,7 +174,7 @@ impl Described<'_> {
         response: Response<Body>,
     ) -> Result<Response<Body>, Failure> {
         if read_status(response.headers()).is_some_and(|status| status.code != 0) || !is_grpc_head(&response) {
-            return self.one(response).await;
+            return self.one(request, response).await;
         }
         let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         let form = stream_text::Form::accepted(accept).unwrap_or(stream_text::Form::Lines);

@@ -42,21 +42,18 @@ pub(super) async fn services(routed: &Routed<'_>, to: UpstreamId, host: String) 
     let (_, cell) = routed.table.upstream(to);
     let of = Arc::as_ptr(&cell.load()).addr();
     let (core, now) = (routed.core, Moment::of(Instant::now()));
+    let service = std::ptr::from_ref(cell).addr();
     let begin = || {
-        let question = Question {
-            core: Rc::clone(core),
-            generation: routed.table.generation_held(),
-            to,
-            of,
-            host,
-            overrides: Overrides::default(),
-        };
-        core.learning.join(std::ptr::from_ref(cell).addr(), || Box::pin(question.ask()))
+        let (core, generation) = (Rc::clone(core), routed.table.generation_held());
+        let question = Question { core, generation, to, of, host, overrides: Overrides::default() };
+        routed.core.learning.join(service, || Box::pin(question.ask()))
     };
     match cell.described().known(of, now) {
         Known::Fresh(services) => Ok(services),
         Known::Old(services) => {
-            drop(tokio::task::spawn_local(begin()));
+            if !core.learning.is_under_way(service) {
+                drop(tokio::task::spawn_local(begin()));
+            }
             Ok(services)
         }
         Known::Refused(_) => Err(Failure::NotDescribed),
