@@ -70,12 +70,12 @@ impl Known {
         self.descriptions.iter().map(|(description, _)| description)
     }
 
-    /// What most of its nodes speak, gRPC between equal numbers. `None`: there is no node that a method can be called of.
+    /// What most of its nodes speak, gRPC between equal numbers. `None`: there is no node.
     #[must_use]
     pub fn dialect(&self) -> Option<Dialect> {
-        let counts = DIALECTS.into_iter().zip(self.spoken).rev();
-        let usable = counts.filter(|(dialect, count)| *dialect != Dialect::Other && *count > 0);
-        usable.max_by_key(|(_, count)| *count).map(|(dialect, _)| dialect)
+        // Of equal numbers the last one is taken.
+        let spoken = DIALECTS.into_iter().zip(self.spoken).rev().filter(|(_, count)| *count > 0);
+        spoken.max_by_key(|(_, count)| *count).map(|(dialect, _)| dialect)
     }
 
     /// How many nodes speak something else than most.

@@ -47,21 +47,21 @@ fn unrouted(build: &Build<'_>, namespace: &str, name: &Arc<str>, known: &Known) 
 }
 
 fn left_out(build: &Build<'_>, namespace: &str, name: &Arc<str>, known: &Known) -> Vec<Diagnostic> {
-    let spoken = known.dialect();
-    let nodes = build.cache.registrations.nodes(namespace, name).filter(|(.., node)| Some(node.dialect) != spoken);
+    let Some(spoken) = known.dialect() else { return Vec::new() };
+    let nodes = build.cache.registrations.nodes(namespace, name).filter(|(.., node)| node.dialect != spoken);
     let told = nodes.map(|(object, registered, node)| {
-        let others = match spoken {
-            Some(dialect) => format!("and most nodes of {name} speak {}", dialect.as_str()),
-            None => "which no method is called by".to_owned(),
-        };
-        let message = format!("node {} speaks {}, {others}: it gets no requests", node.id, word(node.dialect));
+        let (own, most) = (word(node.dialect), word(spoken));
+        let message = format!("node {} speaks {own}, and most nodes of {name} {most}: it gets no requests", node.id);
         diagnostic(Kind::Pod, object, &registered.field, Severity::Warning, message)
     });
     told.take(MOST).collect()
 }
 
-fn word(dialect: Dialect) -> &'static str {
-    if dialect == Dialect::Other { "something else" } else { dialect.as_str() }
+const fn word(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Other => "something else",
+        spoken => spoken.as_str(),
+    }
 }
 
 fn diagnostic(kind: Kind, object: &Registration, field: &str, severity: Severity, message: String) -> Diagnostic {

@@ -1,4 +1,5 @@
 mod clients;
+mod registrations;
 mod transport;
 
 use super::*;

@@ -65,8 +65,8 @@ fn what_most_nodes_speak_is_spoken() {
     assert_eq!(cache.registrations.get("a", "a").unwrap().others(), 1);
     gone(&mut cache, "one");
     gone(&mut cache, "two");
-    put(&mut cache, &pod("three", "10.0.0.3:80", "nats", ""));
-    assert_eq!(dialect(&cache), None);
+    put(&mut cache, &pod("three", "10.0.0.3:80", "http", ""));
+    assert_eq!(dialect(&cache), Some(Dialect::Other), "requests can be passed to it, if no method can be called");
 }
 
 #[test]
