@@ -7,8 +7,8 @@ SHELL := bash
 DIR ?= examples/quickstart
 # The quickstart needs no cluster, and leaving the Kubernetes client out shortens the build.
 RUN_FEATURES ?= --no-default-features
-# Tiers for `make test`: all when empty, else some of: format clippy test handover setup redis
-# chart scripts supply-chain kubernetes.
+# Tiers for `make test`: all when empty, else some of: format clippy test calls handover setup redis
+# grpc chart scripts supply-chain kubernetes.
 TIERS ?=
 
 help: ## list these commands

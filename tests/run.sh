@@ -43,7 +43,7 @@ tier_redis() {
 
 # A service of grpc-go behind the gateway, and clients that are not ours.
 tier_grpc() {
-  need PAIFANG_GRPC_PEER PAIFANG_GRPCURL || return
+  need PAIFANG_GRPC_PEER PAIFANG_GRPCURL PAIFANG_GRPC_WEB_CLIENT || return
   cargo test --locked --test gateway -- --ignored grpc_go::
 }
 

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Folder, Gateway, GrpcGo, Reply, grpcurl};
+use crate::harness::{Folder, Gateway, GrpcGo, Reply, grpc_web, grpcurl};
 
 /// Calls pass as they are.
 const PASSING: &str = "{rules: [{backends: [{service: shop}]}]}";
@@ -201,4 +201,31 @@ async fn a_call_has_the_time_of_its_route_and_head_has_no_body() {
     wire.send("HEAD /v1/items/7 HTTP/1.1\r\nhost: a.example\r\n\r\n").await;
     let head = wire.reply_to_head().await;
     assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+async fn call_by_web(gateway: &Gateway, method: &str, message: &str) -> Vec<Value> {
+    messages(&grpc_web(gateway.address("http"), method, message).await)
+}
+
+#[tokio::test]
+#[ignore = "needs a client of gRPC-Web: make test TIERS=grpc"]
+async fn a_client_of_grpc_web_gets_replies_and_errors() {
+    let (gateway, _shop) = start(CALLING, "none").await;
+    let got = call_by_web(&gateway, "getItem", r#"{"id": 7, "shelf": "top"}"#).await;
+    assert_eq!((got.len(), &got[0]["id"], &got[0]["labels"]["shelf"]), (1, &json!("7"), &json!("top")), "{got:?}");
+    let seconds = got[0]["labels"]["seconds"].as_str().and_then(|seconds| seconds.parse::<u32>().ok());
+    assert!(seconds.is_some_and(|seconds| seconds <= 10), "the client's own deadline: {got:?}");
+    let failed = call_by_web(&gateway, "getItem", r#"{"id": 404}"#).await;
+    let told = json!({"code": "NotFound", "message": "no item \"404\"", "details": ["google.rpc.ErrorInfo"]});
+    assert_eq!(failed, [told]);
+}
+
+#[tokio::test]
+#[ignore = "needs a client of gRPC-Web: make test TIERS=grpc"]
+async fn a_client_of_grpc_web_gets_a_stream_up_to_its_error() {
+    let (gateway, _shop) = start(CALLING, "none").await;
+    assert_eq!(call_by_web(&gateway, "watch", r#"{"id": 3}"#).await, [item(1), item(2), item(3)]);
+    let mut cut = call_by_web(&gateway, "watch", r#"{"id": 404}"#).await;
+    let end = cut.pop().expect("an error");
+    assert_eq!((cut, &end["message"]), (vec![item(1), item(2), item(3)], &json!("no more items")));
 }

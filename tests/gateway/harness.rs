@@ -32,7 +32,7 @@ pub(crate) use frames::{
     SETTINGS, WINDOW_UPDATE, field, fields_of_get, frame,
 };
 pub(crate) use gateway::{Gateway, run_to_end};
-pub(crate) use grpc::{GrpcGo, grpcurl};
+pub(crate) use grpc::{GrpcGo, grpc_web, grpcurl};
 pub(crate) use http2::Http2;
 pub(crate) use message::{Head, Reply};
 pub(crate) use peer::{Peer, Streamed, frames, health, piped, whole};

@@ -23,7 +23,7 @@ export PAIFANG_SETUP_ENV="$cache/tests-env.part" PAIFANG_SETUP_MISSING="$cache/t
 : >"$PAIFANG_SETUP_MISSING"
 rm -f "$PAIFANG_SETUP_ENV.no-go"
 # The longest builds come last, so that a mistake in the environment shows early.
-for family in shellcheck etcd redis helm grpc kubernetes cargo-deny; do
+for family in shellcheck etcd redis helm grpc grpc-web kubernetes cargo-deny; do
   "$root/tests/setup/$family.sh"
 done
 mv "$PAIFANG_SETUP_ENV" "$cache/tests-env"

@@ -1,4 +1,5 @@
-//! A service of grpc-go (`tests/peers/grpc`), and grpcurl, a client of others.
+//! A service of grpc-go (`tests/peers/grpc`), and clients of others: grpcurl, and one of gRPC-Web
+//! (`tests/peers/grpc-web`).
 
 use std::{
     net::SocketAddr,
@@ -45,6 +46,22 @@ pub(crate) async fn grpcurl(address: SocketAddr, arguments: &[&str], call: &[&st
     let mut command = tokio::process::Command::new(tool("PAIFANG_GRPCURL"));
     command.args(["-plaintext", "-max-time", "10"]).args(arguments).arg(address.to_string()).args(call);
     command.kill_on_drop(true).output().await.expect("grpcurl must run")
+}
+
+/// Calls a method of `shop.v1.Shop` by gRPC-Web from Node.js, which knows the service by a set of descriptors.
+pub(crate) async fn grpc_web(address: SocketAddr, method: &str, message: &str) -> Output {
+    let descriptors = tempfile::NamedTempFile::new().expect("a file must be made");
+    std::fs::write(descriptors.path(), described()).expect("the file must be written");
+    let mut command = tokio::process::Command::new(tool("PAIFANG_GRPC_WEB_CLIENT"));
+    command.arg(format!("http://{address}")).arg(descriptors.path()).args(["shop.v1.Shop", method, message]);
+    command.kill_on_drop(true).output().await.expect("the client of gRPC-Web must run")
+}
+
+/// The descriptors of `shop.proto` and of what it imports.
+fn described() -> Vec<u8> {
+    let mut compiler = protox::Compiler::new([protos()]).expect("the folder must be there");
+    compiler.include_imports(true).open_file("shop.proto").expect("the file must compile");
+    compiler.encode_file_descriptor_set()
 }
 
 fn tool(key: &str) -> String {

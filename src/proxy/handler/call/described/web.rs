@@ -7,6 +7,7 @@ use crate::{
         error::{BodyError, Failure},
         exchange::Exchange,
         fields::clean_response,
+        grpc,
         handler::Routed,
         outgoing::Outgoing,
         request_body::RequestBody,
@@ -42,10 +43,11 @@ pub(super) async fn answer(
     }
     let (body, watch) = body_of(routed, request).await?;
     let body = if web.is_text { text(&body)? } else { body };
-    let plan = routed.plan(target.upstream, request)?;
+    let mut plan = routed.plan(target.upstream, request)?;
+    plan.deadline = grpc::deadline(request.headers());
     let (metadata, codec) = (of_headers(request.headers()), if web.is_json { Codec::Json } else { Codec::Protobuf });
     let path = routed.path(request);
-    let call = Call { service: "", method: path, codec, timeout: routed.context.deadline, metadata: &metadata };
+    let call = Call { service: "", method: path, codec, timeout: plan.deadline, metadata: &metadata };
     let mut called = call.open().map_err(|_| Failure::NoMethod)?;
     if let Some(host) = request.headers().get(HOST) {
         called.headers_mut().insert(HOST, host.clone());
