@@ -8,6 +8,7 @@ use super::{
 use crate::{
     proxy::{
         body::Body,
+        clock::TICK,
         error::Failure,
         exchange::Exchange,
         fields::clean_response,
@@ -34,7 +35,11 @@ use http::{
     header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST},
     response::Parts,
 };
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+/// A service that notices first that its time is up may reset the call, which says less than that it was late. So
+/// it is told a little more than there is.
+const GRACE: Duration = TICK.saturating_mul(3);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -121,7 +126,7 @@ impl Described<'_> {
     ) -> Result<Response<Body>, Failure> {
         let plan = self.routed.plan(self.target.upstream, request)?;
         let is_stream = self.binding.is_server_streaming() || self.binding.is_client_streaming();
-        let timeout = plan.time().filter(|_| !is_stream).or(self.routed.context.deadline);
+        let timeout = plan.time().filter(|_| !is_stream).map(|time| time.saturating_add(GRACE));
         let metadata = of_headers(request.headers());
         let path = self.binding.path();
         let call = Call { service: "", method: &path, codec: Codec::Protobuf, timeout, metadata: &metadata };
