@@ -5,6 +5,8 @@
 mod answer;
 mod learn;
 mod messages;
+mod replies;
+mod sending;
 mod web;
 
 use super::target::Target;

@@ -1,6 +1,9 @@
 //! Calls of gRPC-Web: the frames pass, in Base64 where the client wants text, and the trailers are one frame more.
 
-use super::super::{body_of, target::Target};
+use super::{
+    super::{body_of, target::Target},
+    replies::is_grpc,
+};
 use crate::{
     proxy::{
         body::Body,
@@ -22,7 +25,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Response, StatusCode,
+    HeaderMap, HeaderValue, Method, Response,
     header::{CONTENT_LENGTH, CONTENT_TYPE, HOST},
 };
 use http_body::{Body as HttpBody, Frame};
@@ -65,12 +68,11 @@ fn text(body: &Bytes) -> Result<Bytes, Failure> {
 }
 
 fn reply(web: Web, response: Response<Body>) -> Result<Response<Body>, Failure> {
-    let (mut head, body) = response.into_parts();
-    clean_response(&mut head.headers)?;
-    let type_ = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    if head.status != StatusCode::OK || !type_.is_some_and(|type_| type_.starts_with(b"application/grpc")) {
+    if !is_grpc(&response) {
         return Err(Failure::UpstreamBroken);
     }
+    let (mut head, body) = response.into_parts();
+    clean_response(&mut head.headers)?;
     head.headers.remove(CONTENT_LENGTH);
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(web.content_type()));
     // A reply that is a head alone says its outcome there, and clients read it there.
