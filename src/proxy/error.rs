@@ -73,6 +73,8 @@ pub(crate) enum Failure {
     NoMethod,
     /// The service does not tell which methods it has.
     NotDescribed,
+    /// The method has streams, and its service is called in a protocol that carries none here.
+    NoStreams,
     /// The client names a node itself that nobody may call so.
     AddressRefused,
     /// The request makes no message for a method.
@@ -136,6 +138,7 @@ impl Failure {
             | Self::NoMethod
             | Self::NotDescribed
             | Self::AddressRefused
+            | Self::NoStreams
             | Self::BadMessage(_)
             | Self::NotText
             | Self::ReplyTooLarge
@@ -178,6 +181,7 @@ impl Failure {
             Self::NoMethod => "no_method",
             Self::NotDescribed => "not_described",
             Self::AddressRefused => "address_refused",
+            Self::NoStreams => "no_streams",
             Self::BadMessage(_) => "bad_message",
             Self::NotText => "not_text",
             Self::ReplyTooLarge => "reply_too_large",

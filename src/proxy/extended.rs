@@ -70,7 +70,8 @@ impl Handshake {
     }
 }
 
-fn accept(key: &[u8]) -> String {
+/// The proof for a key (RFC 6455, section 4.2.2).
+pub(crate) fn accept(key: &[u8]) -> String {
     STANDARD.encode(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, &[key, PROOF].concat()))
 }
 

@@ -51,7 +51,7 @@ pub(crate) async fn handle(
 ) -> Result<Response<Body>, Failure> {
     match (&routed.rule.options.handler, &routed.context.upgrade) {
         // A success would be a tunnel to nowhere.
-        (Handler::Http, Some(_)) if extended::is_asked(request) => Err(Failure::ConnectRefused),
+        (Handler::Http | Handler::Api(_), Some(_)) if extended::is_asked(request) => Err(Failure::ConnectRefused),
         // Boxed, since few requests need it and all would carry its size.
         (Handler::Web, Some(protocol)) => Box::pin(web::upgrade(routed, protocol, request, exchange)).await,
         (Handler::Http | Handler::Web, _) => http::proxy(routed, request, exchange).await,

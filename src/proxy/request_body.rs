@@ -24,7 +24,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 /// How long a client may send less than the least rate, unless the limit on pauses is shorter.
 const GRACE: Duration = Duration::from_secs(10);
@@ -42,6 +42,8 @@ enum Source {
     Client(Incoming),
     /// All of it is here, until it is handed on.
     Here(Bytes),
+    /// It is made as it goes.
+    Piped(mpsc::Receiver<Bytes>),
 }
 
 struct Guard {
@@ -97,11 +99,18 @@ impl RequestBody {
         Self { source: Source::Here(bytes), guard: None, tap: None }
     }
 
+    /// What is sent to the other end, until that is dropped. One piece waits at most.
+    pub(crate) fn piped() -> (mpsc::Sender<Bytes>, Self) {
+        let (sender, receiver) = mpsc::channel(1);
+        (sender, Self { source: Source::Piped(receiver), guard: None, tap: None })
+    }
+
     /// The same body once more. There is none of what a client still sends.
     pub(crate) fn replica(&self) -> Option<Self> {
         match &self.source {
             Source::Here(bytes) => Some(Self::whole(bytes.clone())),
             Source::Client(incoming) => incoming.is_end_stream().then(Self::empty),
+            Source::Piped(_) => None,
         }
     }
 
@@ -214,6 +223,9 @@ impl HttpBody for RequestBody {
                 let bytes = std::mem::take(bytes);
                 return Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))));
             }
+            Source::Piped(pipe) => {
+                return pipe.poll_recv(context).map(|piece| piece.map(|bytes| Ok(Frame::data(bytes))));
+            }
         };
         let polled = Pin::new(&mut *incoming).poll_frame(context);
         if let Some(guard) = &mut this.guard
@@ -231,6 +243,7 @@ impl HttpBody for RequestBody {
         match &self.source {
             Source::Client(incoming) => incoming.is_end_stream(),
             Source::Here(bytes) => bytes.is_empty(),
+            Source::Piped(_) => false,
         }
     }
 
@@ -238,6 +251,7 @@ impl HttpBody for RequestBody {
         match &self.source {
             Source::Client(incoming) => incoming.size_hint(),
             Source::Here(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::Piped(_) => SizeHint::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod endurance;
 mod service;
+mod streaming;
 mod told;
 
 use std::io::Write as _;

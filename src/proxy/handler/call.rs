@@ -12,6 +12,7 @@ mod node;
 mod reading;
 mod reserved;
 mod rpc;
+mod stream;
 mod target;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,9 @@ pub(super) const fn tell(failure: &Failure) -> Told {
     match failure {
         Failure::NoService => told(StatusCode::NOT_FOUND, "NotFound", "There is no such service."),
         Failure::NoMethod => told(StatusCode::NOT_FOUND, "NotFound", "The request names no method of its service."),
+        Failure::NoStreams => {
+            told(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "Streams of methods need a service that speaks gRPC.")
+        }
         Failure::AddressRefused => told(StatusCode::FORBIDDEN, "AddressRefused", "No client may name this address."),
         Failure::BadMessage(_) => {
             told(StatusCode::BAD_REQUEST, "BadMessage", "The request makes no message for the method.")

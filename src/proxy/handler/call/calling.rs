@@ -7,13 +7,14 @@ use super::{
     reading,
 };
 use crate::{
+    model::target::UpstreamId,
     proxy::{
         error::Failure,
         exchange::Exchange,
         handler::Routed,
         outgoing::Outgoing,
         request_body::{BodyWatch, RequestBody},
-        retry,
+        retry::{self, Plan},
     },
     rpc::{codec::Codec, metadata},
 };
@@ -70,7 +71,7 @@ impl<'c> Calling<'c> {
         exchange: &mut Exchange,
     ) -> Result<Bytes, Ended> {
         let core = self.routed.core;
-        let mut plan = self.place.plan(self.routed, self.request)?;
+        let mut plan = self.plan()?;
         plan.deadline = plan.deadline.into_iter().chain(self.wanted).min();
         let time = plan.time();
         let left = time.map(|time| self.left(time)).transpose()?;
@@ -78,13 +79,39 @@ impl<'c> Calling<'c> {
         let call = Call { service: &self.service, method, codec, timeout: left, metadata: &self.metadata };
         let number = core.calls.borrow_mut().draw();
         let (request, spoken) = dialect::request(&call, plan.upstream.dialect, number, message)?;
-        let mut request = Outgoing::new(self.addressed(request));
+        let length = request.body().len().into();
+        let mut request = Outgoing::new(self.addressed(request.map(RequestBody::whole)));
+        request.headers_mut().insert(CONTENT_LENGTH, length);
         let response = retry::send(&plan, &mut request, self.watch.clone(), exchange).await?;
         let (head, body) = response.into_parts();
         spoken.check(&head)?;
         let left = time.map(|time| self.left(time)).transpose()?;
         let reply = reading::read(core, body, left).await?;
         spoken.message(&head, &reply)
+    }
+
+    pub(super) fn plan(&self) -> Result<Plan<'_>, Failure> {
+        self.place.plan(self.routed, self.request)
+    }
+
+    /// The upstream that is called, unless the client named a node.
+    pub(super) const fn upstream(&self) -> Option<UpstreamId> {
+        match &self.place {
+            Place::Known(upstream) => Some(*upstream),
+            Place::Named(_) => None,
+        }
+    }
+
+    pub(super) fn service(&self) -> &str {
+        &self.service
+    }
+
+    pub(super) const fn metadata(&self) -> &HeaderMap {
+        &self.metadata
+    }
+
+    pub(super) fn watch(&self) -> Option<Rc<BodyWatch>> {
+        self.watch.clone()
     }
 
     /// What is left of the time that the whole request has.
@@ -94,15 +121,12 @@ impl<'c> Calling<'c> {
     }
 
     /// The request to the host that the client asked for.
-    fn addressed(&self, request: Request<Bytes>) -> Request<RequestBody> {
-        let length = request.body().len();
-        let mut request = request.map(RequestBody::whole);
+    pub(super) fn addressed(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
         match self.request.headers().get(HOST) {
             Some(host) => drop(request.headers_mut().insert(HOST, host.clone())),
             // Only HTTP/1.0 names none.
             None => *request.version_mut() = Version::HTTP_10,
         }
-        request.headers_mut().insert(CONTENT_LENGTH, length.into());
         request
     }
 }

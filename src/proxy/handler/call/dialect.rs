@@ -96,7 +96,8 @@ fn mucp_ended(no_reply: mucp::NoReply) -> Ended {
     }
 }
 
-fn grpc_ended(no_reply: grpc::NoReply) -> Ended {
+/// What a reply of gRPC is that has no message.
+pub(super) fn grpc_ended(no_reply: grpc::NoReply) -> Ended {
     match no_reply {
         grpc::NoReply::Fault(fault) => Ended::Fault(fault),
         other => bad(other.into_fault()),

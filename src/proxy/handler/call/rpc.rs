@@ -3,10 +3,18 @@
 
 mod json_rpc;
 
-use super::{Ended, body_of, calling::Calling, described, node::Place, target::find, unless_called};
+use super::{
+    Ended, body_of,
+    calling::Calling,
+    described,
+    node::Place,
+    stream::{self, Wanted},
+    target::find,
+    unless_called,
+};
 use crate::{
     model::call::Calls,
-    proxy::{body::Body, error::Failure, exchange::Exchange, handler::Routed, outgoing::Outgoing},
+    proxy::{body::Body, error::Failure, exchange::Exchange, extended, handler::Routed, outgoing::Outgoing},
     rpc::payload::{self, Media, Parts},
 };
 use bytes::Bytes;
@@ -25,9 +33,18 @@ pub(super) async fn answer(
         return Ok(response);
     }
     let target = find(routed, calls, request)?;
-    if described::is_meant(routed, calls, &target) {
+    let is_described = described::is_meant(routed, calls, &target);
+    if extended::is_asked(request) && (is_described || !calls.stream) {
+        // A success would be a tunnel to nowhere.
+        return Err(Failure::ConnectRefused.into());
+    }
+    if is_described {
         return Ok(described::answer(routed, &target, request, exchange).await);
     }
+    let wanted = match Wanted::of(request, routed.context.upgrade.as_ref().filter(|_| calls.stream)) {
+        Some(Err(refused)) => return Ok(refused),
+        wanted => wanted.and_then(Result::ok),
+    };
     let (body, watch) = body_of(routed, request).await?;
     let calling = Calling::new(routed, request, (Place::Known(target.upstream), &target.service), watch).with_method();
     let requested = request.headers().get(CONTENT_TYPE);
@@ -36,6 +53,13 @@ pub(super) async fn answer(
         return json_rpc::answer(&calling, &target, &body, exchange).await;
     }
     let message = message(&calling, media, &body)?;
+    if let Some(wanted) = wanted {
+        let first = (!message.is_empty() && *message != *b"{}").then_some(message);
+        return stream::open(&calling, target.method()?, (media.codec(), first), wanted);
+    }
+    if calls.stream && media.codec().is_json() {
+        return stream::text(&calling, target.method()?, &message, exchange).await;
+    }
     let reply = calling.call(target.method()?, media.codec(), &message, exchange).await?;
     Ok(response(media, requested, &reply))
 }
