@@ -6,6 +6,7 @@
 
 mod endurance;
 mod service;
+mod sockets;
 mod streaming;
 mod told;
 

@@ -113,22 +113,26 @@ async fn scene() -> Scene {
     Scene { gateway: Gateway::start(folder).await, peer, open, _mucp: mucp }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<TcpStream>;
 
-async fn open(
+/// Opens a WebSocket.
+pub(super) async fn open(
     gateway: &Gateway,
     path: &str,
-    fields: &[(&'static str, &str)],
+    fields: &[(&str, &str)],
 ) -> Result<(Socket, tungstenite::handshake::client::Response), tungstenite::Error> {
     let mut asked = format!("ws://a.example{path}").into_client_request().expect("a request");
     for (name, value) in fields {
-        asked.headers_mut().insert(*name, value.parse().expect("a value"));
+        asked
+            .headers_mut()
+            .append(name.parse::<hyper::header::HeaderName>().expect("a name"), value.parse().expect("a value"));
     }
     let stream = TcpStream::connect(gateway.address("http")).await.expect("the gateway must be there");
     within("handshake", tokio_tungstenite::client_async(asked, stream)).await
 }
 
-async fn next(socket: &mut Socket) -> Message {
+/// The next frame.
+pub(super) async fn next(socket: &mut Socket) -> Message {
     within("a frame", socket.next()).await.expect("a frame must come").expect("a frame must be one")
 }
 

@@ -30,6 +30,10 @@ pub(super) fn rows(file: &str) -> Vec<Written> {
 }
 
 impl Written {
+    pub(super) const fn value(&self) -> &Value {
+        &self.0
+    }
+
     pub(super) fn name(&self) -> &str {
         self.0["name"].as_str().expect("a recording has a name")
     }
@@ -47,8 +51,17 @@ impl Written {
 
 /// The bytes of a recorded message.
 pub(super) fn bytes(message: &Value) -> Vec<u8> {
-    let encoded = message["body_base64"].as_str().unwrap_or_default();
-    BASE64_STANDARD.decode(encoded).expect("recordings must be base64")
+    decoded(&message["body_base64"])
+}
+
+/// What a text in Base64 says.
+pub(super) fn decoded(text: &Value) -> Vec<u8> {
+    BASE64_STANDARD.decode(text.as_str().unwrap_or_default()).expect("recordings must be base64")
+}
+
+/// The elements of a list, none where it is none.
+pub(super) fn values(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
 }
 
 impl Row {
@@ -136,7 +149,7 @@ impl Call {
 }
 
 /// JSON without its spelling, or bytes.
-fn readable(bytes: &[u8]) -> String {
+pub(super) fn readable(bytes: &[u8]) -> String {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(value) => value.to_string(),
         Err(_) => String::from_utf8_lossy(bytes).into_owned(),
