@@ -5,9 +5,13 @@
 //! another endpoint.
 
 mod collect;
+mod listed;
+mod listings;
 mod registered;
 #[cfg(test)]
 mod tests;
+
+pub use listings::{ListingCells, Listings};
 
 use super::cache::{Cache, ServiceName};
 use crate::{

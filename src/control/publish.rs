@@ -10,7 +10,7 @@ mod tests;
 use super::{
     cache::{Cache, Effect},
     change::Change,
-    endpoints::Endpoints,
+    endpoints::{Endpoints, Listings},
     tickets::TicketKeys,
     translate::{Context, Policies, Translation, translate},
 };
@@ -52,6 +52,7 @@ pub struct Published {
 pub struct Controller {
     cache: Cache,
     endpoints: Endpoints,
+    listings: Listings,
     context: Context,
     ticket_keys: TicketKeys,
     tables: Publisher<Generation>,
@@ -82,6 +83,7 @@ impl Controller {
         Self {
             cache: Cache::default(),
             endpoints: Endpoints::in_zone(context.zone.clone()),
+            listings: Listings::default(),
             context,
             ticket_keys: TicketKeys::default(),
             tables,
@@ -156,6 +158,7 @@ impl Controller {
             Effect::Nothing => {}
             Effect::Endpoints(services) => {
                 self.since = None;
+                self.listings.refresh(&self.cache, &services);
                 if self.endpoints.refresh(&self.cache, &services) > 0 {
                     self.endpoints_changed();
                 }
@@ -178,7 +181,8 @@ impl Controller {
         self.endpoints_changed();
         let table = Table::build(std::mem::take(&mut translation.entries));
         let stats = self.routes.of(snapshot.rules.iter().map(|rule| &rule.origin.object));
-        let generation = self.newest(Generation { snapshot, table, cells, stats });
+        let listings = self.listings.cells(&self.cache, snapshot.listed_namespaces());
+        let generation = self.newest(Generation { snapshot, table, cells, stats, listings });
         let since = self.since.take().unwrap_or_else(Instant::now);
         self.published.send_replace(Some(Published { generation, translation: Arc::new(translation), since }));
     }

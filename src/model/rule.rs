@@ -25,6 +25,8 @@ pub enum Handler {
     Rpc(Calls),
     /// A call of a method with the whole request as its message.
     Api(Calls),
+    /// The services of the route's namespace, told by the gateway itself.
+    Registry,
 }
 
 impl Handler {
@@ -36,6 +38,7 @@ impl Handler {
             Self::Web => "Web",
             Self::Rpc(_) => "Rpc",
             Self::Api(_) => "Api",
+            Self::Registry => "Registry",
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     certificate::Certificate,
     client_validation::ClientValidation,
     listener::Listener,
-    rule::Rule,
+    rule::{Handler, Rule},
     target::{ServicePort, UpstreamId},
     upstream::Upstream,
 };
@@ -43,4 +43,12 @@ pub struct Snapshot {
     pub client_validation: Vec<(HostPattern, Option<Arc<ClientValidation>>)>,
     /// Session ticket keys that replicas share, the one that seals first. Empty: each its own.
     pub ticket_keys: Vec<[u8; 32]>,
+}
+
+impl Snapshot {
+    /// The namespaces whose services a rule lists, one for each such rule.
+    pub fn listed_namespaces(&self) -> impl Iterator<Item = &Arc<str>> {
+        let lists = |rule: &&Arc<Rule>| matches!(rule.options.handler, Handler::Registry);
+        self.rules.iter().filter(lists).map(|rule| &rule.origin.object.namespace)
+    }
 }

@@ -3,6 +3,7 @@
 mod call;
 pub(crate) mod http;
 mod mirror;
+mod registry;
 mod tunnel;
 pub(crate) mod web;
 
@@ -58,6 +59,7 @@ pub(crate) async fn handle(
         // Boxed for the same reason.
         (Handler::Rpc(calls), _) => Ok(Box::pin(call::rpc(routed, calls, request, exchange)).await),
         (Handler::Api(calls), _) => Ok(Box::pin(call::api(routed, calls, request, exchange)).await),
+        (Handler::Registry, _) => Ok(registry::answer(routed, request, exchange)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What one core serves: a generation, and the counts of what it does not route.
 
 use crate::{
-    live::{cell::EndpointCell, generation::Generation, route_stats::RouteStats},
+    live::{cell::EndpointCell, generation::Generation, listing::ListingCell, route_stats::RouteStats},
     model::{rule::Rule, snapshot::RuleId, target::UpstreamId, upstream::Upstream},
     table::swap::Numbered,
 };
@@ -45,6 +45,11 @@ impl Installed {
     pub(crate) fn upstream(&self, id: UpstreamId) -> (&Upstream, &EndpointCell) {
         let generation = &self.generation.value;
         (&generation.snapshot.upstreams[id.index()], &generation.cells[id.index()])
+    }
+
+    /// The services of a namespace, where a rule lists them.
+    pub(crate) fn listing(&self, namespace: &str) -> Option<&ListingCell> {
+        self.generation.value.listings.get(namespace).map(|cell| &**cell)
     }
 
     pub(crate) fn stats(&self, rule: Option<RuleId>) -> &RouteStats {

@@ -150,7 +150,7 @@ pub(crate) async fn on_stage(path: PathPattern, rule: Rule, services: &[Rc<Servi
     let snapshot =
         Snapshot { rules: vec![Arc::new(rule)], upstreams, directory: HashMap::new(), ..Snapshot::default() };
     let stats = vec![Arc::new(RouteStats::new(1))];
-    let value = Generation { snapshot, table: Table::build(vec![entry]), cells, stats };
+    let value = Generation { snapshot, table: Table::build(vec![entry]), cells, stats, ..Generation::default() };
     core.install(Installed::new(Arc::new(Numbered { number: 1, value }), metrics.routes.unrouted()));
     let peer = Rc::new(Peer::new(([192, 0, 2, 1], 9).into(), false, &TrustedProxies::default()));
     local.run_until(test(Stage { core, peer })).await;

@@ -49,13 +49,13 @@ pub enum HandlerType {
     CloudEvents,
     /// Publish and subscribe over HTTP and WebSocket.
     Broker,
-    /// The registry of services, read and written over HTTP.
+    /// The services of the route's namespace, listed by the gateway itself. The rule has no backends.
     Registry,
 }
 
 impl HandlerType {
     /// The kinds that this version has.
-    pub const AVAILABLE: [Self; 4] = [Self::Http, Self::Web, Self::Rpc, Self::Api];
+    pub const AVAILABLE: [Self; 5] = [Self::Http, Self::Web, Self::Rpc, Self::Api, Self::Registry];
 }
 
 /// The CEL rule that takes what is available alone.

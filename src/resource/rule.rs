@@ -5,12 +5,21 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What is said of a rule that sends requests nowhere.
+pub(crate) const NOWHERE: &str =
+    "backends must name at least one Service, unless a resolver is set, or the handler is Registry";
+
+/// What is said of a rule that sends requests somewhere though the gateway answers them.
+pub(crate) const ANSWERS_ITSELF: &str =
+    "handler Registry answers requests itself: leave out backends, resolver and mirror";
+
 /// Requests that match go to one of the backends, or to the service that the resolver finds, by the
 /// handler named.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.resolver) || (has(self.backends) && self.backends.size() > 0)").message("backends must name at least one Service, unless a resolver is set").field_path(".backends"),
+    validation = Rule::new("has(self.resolver) || (has(self.backends) && self.backends.size() > 0) || (has(self.handler) && has(self.handler.type) && self.handler.type == 'Registry')").message(crate::resource::rule::NOWHERE).field_path(".backends"),
+    validation = Rule::new("!(has(self.handler) && has(self.handler.type) && self.handler.type == 'Registry') || !(has(self.backends) || has(self.resolver) || has(self.mirror))").message(crate::resource::rule::ANSWERS_ITSELF).field_path(".handler"),
     validation = Rule::new("!has(self.resolver) || !has(self.backends)").message("set exactly one of backends (the Services that requests go to) and resolver (requests name their service)").field_path(".resolver"),
     validation = Rule::new("!has(self.resolver) || !has(self.handler) || !((has(self.handler.rpc) && has(self.handler.rpc.service)) || (has(self.handler.api) && has(self.handler.api.service)))").message("the service of a call belongs to a rule with backends: a resolver finds it").field_path(".handler")
 )]
@@ -27,7 +36,7 @@ pub struct Rule {
     #[serde(default, skip_serializing_if = "Handler::is_default")]
     pub handler: Handler,
     /// The Services that requests go to, in proportion to their weights. At least 1, at most 16.
-    /// Not together with a resolver.
+    /// Not together with a resolver, nor with handler Registry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub backends: Vec<BackendRef>,

@@ -250,6 +250,7 @@ mod tests {
         assert_eq!(violations(&json!({"rules": [{"backends": [{"service": "a", "port": 80}]}]})), Vec::<String>::new());
         assert_eq!(violations(&json!({"policyFor": {"service": "a"}, "balancing": {}})), Vec::<String>::new());
         assert_eq!(violations(&json!({"rules": [{"resolver": {}}]})), Vec::<String>::new());
+        assert_eq!(violations(&json!({"rules": [{"handler": {"type": "Registry"}}]})), Vec::<String>::new());
     }
 
     #[test]
@@ -262,9 +263,13 @@ mod tests {
             (rule(json!({"backends": [{"service": "a", "weight": -1}]})), "too small: the least is 0"),
             (rule(json!({"backends": "a"})), "spec.rules[0].backends: must be a list, not `\"a\"`"),
             (rule(json!({"backends": backend, "pathSafety": "Loose"})), "use one of"),
-            (rule(json!({"backends": backend, "handler": {"type": "Event"}})), "use Http, Web, Rpc or Api"),
+            (rule(json!({"backends": backend, "handler": {"type": "Event"}})), "use Http, Web, Rpc, Api or Registry"),
             (rule(json!({"backends": backend, "handler": {"rpc": {}}})), "handler.rpc needs handler.type Rpc"),
             (rule(json!({"backends": backend, "resolver": {}})), "set exactly one of backends"),
+            (
+                rule(json!({"backends": backend, "handler": {"type": "Registry"}})),
+                "leave out backends, resolver and mirror",
+            ),
             (rule(json!({"resolver": {"namespace": "a b"}})), "spec.rules[0].resolver.namespace: `a b` must match"),
             (rule(json!({"resolver": {"type": "micro"}})), "use one of Micro, Path, VPath, Host, Grpc"),
             (rule(json!({"backends": backend, "backend": "a"})), "spec.rules[0].backend: is no field"),

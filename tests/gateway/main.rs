@@ -23,6 +23,7 @@ mod http2;
 mod leaving;
 mod lifecycle;
 mod limiting;
+mod listing;
 mod matching;
 mod mirroring;
 mod observing;

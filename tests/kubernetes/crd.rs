@@ -112,7 +112,13 @@ fn call_cases() -> Vec<Case> {
             "spec.rules[0].handler.type",
             one(json!({"handler": {"type": "Rpc"}})),
             one(json!({"handler": {"type": "Event"}})),
-            "handler.type is not available in this version: use Http, Web, Rpc or Api",
+            "handler.type is not available in this version: use Http, Web, Rpc, Api or Registry",
+        ),
+        (
+            "spec.rules[0].handler",
+            json!({"rules": [{"handler": {"type": "Registry"}}]}),
+            one(json!({"handler": {"type": "Registry"}})),
+            "handler Registry answers requests itself: leave out backends, resolver and mirror",
         ),
         (
             "spec.rules[0].handler.rpc",

@@ -34,6 +34,9 @@ pub(super) struct Called {
     /// What is spoken, where a method is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) dialect: Option<&'static str>,
+    /// The namespace whose services are listed, where the gateway answers so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lists: Option<String>,
     /// Where the request goes, where a resolver found it.
     #[serde(skip)]
     pub(super) found: Option<UpstreamId>,
@@ -46,7 +49,7 @@ impl Called {
     /// What a request calls by its rule, with the path that the rule passes on.
     pub(super) fn of(snapshot: &Snapshot, rule: &Rule, asked: &Asked, path: &str) -> Self {
         let calls = match &rule.options.handler {
-            Handler::Http | Handler::Web => None,
+            Handler::Http | Handler::Web | Handler::Registry => None,
             Handler::Rpc(calls) | Handler::Api(calls) => Some(calls),
         };
         let called = match &rule.targets {
@@ -57,7 +60,9 @@ impl Called {
         let dialect = calls.and(upstream).map(|upstream| upstream.dialect.as_str());
         let nameless = called.method.is_none() && matches!(rule.options.handler, Handler::Api(_));
         let problem = called.problem.or_else(|| nameless.then(|| Unresolved::NoMethod.to_string()));
-        Self { dialect, problem, ..called }
+        let is_list = rule.options.handler == Handler::Registry;
+        let lists = is_list.then(|| rule.origin.object.namespace.to_string());
+        Self { dialect, problem, lists, ..called }
     }
 
     fn resolve(resolution: &Resolution, calls: Option<&Calls>, asked: &Asked, path: &str) -> Self {

@@ -3,7 +3,7 @@
 use super::{called::Called, request::Asked};
 use crate::{
     model::{
-        rule::{BackendTarget, Rule, Targets},
+        rule::{BackendTarget, Handler, Rule, Targets},
         snapshot::RuleId,
     },
     proxy::{admission, reply},
@@ -72,6 +72,9 @@ pub(super) fn uncalled(called: &Called) -> Option<Own> {
 /// Endpoints are not looked at: the files seldom hold those that will be there.
 fn unbacked(rule: &Rule) -> Option<Own> {
     let Targets::Backends(backends) = &rule.targets else { return None };
+    if rule.options.handler == Handler::Registry {
+        return None;
+    }
     let mut taking = backends.iter().filter(|backend| backend.weight > 0);
     let Some(first) = taking.next() else { return Some(Own::new(500, "all weights are 0")) };
     let BackendTarget::Invalid(reason) = first.target else { return None };

@@ -50,9 +50,10 @@ fn write_winner(winner: &Winner, out: &mut dyn Write) -> io::Result<()> {
         let captures: Vec<_> = winner.captures.iter().map(|(field, value)| format!("{field}={value}")).collect();
         writeln!(out, "  captures {}", captures.join(", "))?;
     }
-    match call(&winner.called) {
-        Some(call) => writeln!(out, "  {call}")?,
-        None => writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?,
+    match (call(&winner.called), &winner.called.lists) {
+        (Some(call), _) => writeln!(out, "  {call}")?,
+        (None, Some(namespace)) => writeln!(out, "  lists the services of namespace {namespace}")?,
+        (None, None) => writeln!(out, "  reaches the backend as {}", winner.forwarded_path)?,
     }
     for limit in &winner.limits {
         writeln!(out, "  {}", describe_set(limit))?;

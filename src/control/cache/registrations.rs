@@ -183,6 +183,11 @@ impl Registrations {
             .filter(move |(.., registered)| registered.description.name() == service)
     }
 
+    /// The services that a Service of Kubernetes is said to be.
+    pub fn of_service<'a>(&'a self, namespace: &str, service: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.services.get(namespace, service).into_iter().flat_map(Registration::names)
+    }
+
     /// The parts of registrations that are not used.
     pub fn problems(&self) -> impl Iterator<Item = (Kind, &Registration, &Problem)> {
         let of = |kind| move |(_, _, object)| (kind, object);

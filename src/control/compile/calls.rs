@@ -3,7 +3,11 @@
 use super::Finding;
 use crate::{
     model::{call::Calls, rule::Handler},
-    resource::{self, HandlerType, PortRef, ResolverType, Rule, handler::unavailable},
+    resource::{
+        self, HandlerType, PortRef, ResolverType, Rule,
+        handler::unavailable,
+        rule::{ANSWERS_ITSELF, NOWHERE},
+    },
     rpc::resolver::{Kind, Resolver},
 };
 
@@ -32,7 +36,8 @@ pub(super) fn handler(rule: &Rule, field: &str, findings: &mut Vec<Finding>) -> 
             let of = asked.api.clone().unwrap_or_default();
             Handler::Api(calls(of.service, of.method))
         }
-        other @ (HandlerType::Event | HandlerType::CloudEvents | HandlerType::Broker | HandlerType::Registry) => {
+        HandlerType::Registry => Handler::Registry,
+        other @ (HandlerType::Event | HandlerType::CloudEvents | HandlerType::Broker) => {
             findings.push(Finding::error(format!("{field}.handler.type"), unavailable(&format!("{other:?}"))));
             Handler::Http
         }
@@ -45,10 +50,19 @@ fn calls(service: Option<String>, method: Option<String>) -> Calls {
 
 /// Whether the rule says once where its requests go, and the resolver where that is one.
 pub(super) fn resolver(rule: &Rule, field: &str, findings: &mut Vec<Finding>) -> Option<CompiledResolver> {
+    if rule.handler.type_ == Some(HandlerType::Registry) {
+        let asked = [
+            ("backends", !rule.backends.is_empty()),
+            ("resolver", rule.resolver.is_some()),
+            ("mirror", rule.mirror.is_some()),
+        ];
+        let wrong = asked.into_iter().filter(|(_, is_set)| *is_set);
+        findings.extend(wrong.map(|(name, _)| Finding::error(format!("{field}.{name}"), ANSWERS_ITSELF)));
+        return None;
+    }
     match (&rule.resolver, rule.backends.is_empty()) {
         (None, true) => {
-            let message = "backends must name at least one Service, unless a resolver is set";
-            findings.push(Finding::error(format!("{field}.backends"), message));
+            findings.push(Finding::error(format!("{field}.backends"), NOWHERE));
         }
         (Some(_), false) => {
             let message = "set exactly one of backends and resolver";
@@ -101,7 +115,7 @@ mod tests {
     fn a_kind_that_is_not_built_is_refused_with_those_that_are() {
         let (_, findings) = handled("{handler: {type: Event}}");
         assert_eq!(findings[0].field, "r.handler.type");
-        assert_eq!(findings[0].message, "Event is not available in this version: use Http, Web, Rpc or Api");
+        assert_eq!(findings[0].message, "Event is not available in this version: use Http, Web, Rpc, Api or Registry");
     }
 
     #[test]
@@ -114,5 +128,8 @@ mod tests {
         assert_eq!(told("{}"), ["r.backends"]);
         assert_eq!(told("{resolver: {}, backends: [{service: a}]}"), ["r.resolver"]);
         assert!(told("{resolver: {}}").is_empty());
+        assert!(told("{handler: {type: Registry}}").is_empty());
+        let all = "{handler: {type: Registry}, resolver: {}, backends: [{service: a}], mirror: {service: a}}";
+        assert_eq!(told(all), ["r.backends", "r.resolver", "r.mirror"]);
     }
 }

@@ -42,6 +42,11 @@ impl<'a> PodStates<'a> {
         self.cache
     }
 
+    /// Whether the nodes of a Pod take requests.
+    pub(super) fn is_ready(&mut self, namespace: &Arc<str>, pod: &Registration) -> bool {
+        self.get(namespace, pod).map_or_else(|| alone(pod), |state| state.conditions).ready
+    }
+
     fn get(&mut self, namespace: &Arc<str>, pod: &Registration) -> Option<State<'a>> {
         if !self.namespaces.contains_key(namespace) {
             self.namespaces.insert(Arc::clone(namespace), read(self.cache, namespace));

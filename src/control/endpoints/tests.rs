@@ -1,3 +1,4 @@
+mod listings;
 mod registered;
 
 use super::*;

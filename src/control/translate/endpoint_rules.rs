@@ -116,7 +116,7 @@ impl Rows<'_> {
             (endpoint::Handler::Api, _) => Handler::Api(calls()),
             (_, Handler::Rpc(_)) => Handler::Rpc(calls()),
             (_, Handler::Api(_)) => Handler::Api(calls()),
-            (_, other @ (Handler::Http | Handler::Web)) => other.clone(),
+            (_, other @ (Handler::Http | Handler::Web | Handler::Registry)) => other.clone(),
         }
     }
 }

@@ -112,7 +112,7 @@ async fn body_of(
 }
 
 /// The answer to OPTIONS, which calls nothing; and to a method that the handler does not take.
-fn unless_called(method: &Method, taken: &[Method]) -> Result<Option<Response<Body>>, Failure> {
+pub(super) fn unless_called(method: &Method, taken: &[Method]) -> Result<Option<Response<Body>>, Failure> {
     if taken.contains(method) {
         return Ok(None);
     }

@@ -28,6 +28,8 @@ spec:
   - matches: [{path: {value: /hello}}]
     handler: {type: Rpc, rpc: {service: go.micro.api.greeter}}
     backends: [{service: go-micro-api-greeter}]
+  - matches: [{path: {value: /registry}}]
+    handler: {type: Registry}
   - matches: [{path: {value: /fixed}}]
     resolver: {type: Host, namespace: ""}
     handler: {type: Rpc, rpc: {method: Say.Hello}}
@@ -57,6 +59,14 @@ fn what_a_request_names_is_told() {
 
     let winner = &json("http://a.example/v1/users/get")["winner"];
     assert_eq!((&winner["service"], &winner["dialect"]), (&json!("go-micro-api-v1-users"), &json!("gRPC")));
+}
+
+#[test]
+fn a_list_of_services_is_told_as_one() {
+    let answer = json("http://a.example/registry");
+    assert_eq!((&answer["winner"]["lists"], answer.get("status")), (&json!("default"), None));
+    let (code, text) = explain("http://a.example/registry", OutputForm::Text);
+    assert!(code == 0 && text.contains("handler Registry\n  lists the services of namespace default\n"), "{text}");
 }
 
 #[test]
