@@ -42,7 +42,7 @@ pub enum Command {
     /// Serve the routes in a folder of YAML files, without a cluster.
     #[command(args_override_self = true)]
     Standalone(Box<StandaloneArgs>),
-    /// Serve the quickstart, with three echo endpoints built in.
+    /// Serve the quickstart, with its endpoints built in: three that echo, and one that is called by mucp and gRPC.
     #[command(args_override_self = true)]
     Demo(Box<DemoArgs>),
     #[cfg_attr(

@@ -1,45 +1,76 @@
-//! The demo: three echo endpoints in this process, and what a newcomer can try.
+//! The demo: endpoints in this process, three that echo and one that greets.
 //!
 //! In a cluster the endpoints of a Service come from its pods. Here the process plays the pods: it
-//! adds one EndpointSlice for each of its echo servers to what the folder says.
+//! adds one EndpointSlice for each of its servers to what the folder says.
+
+mod greeter;
+mod grpc;
+mod mucp;
 
 use crate::control::change::{Change, Object};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use k8s_openapi::{
     api::discovery::v1::{Endpoint, EndpointConditions, EndpointPort, EndpointSlice},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
 use tokio::net::TcpListener;
 
-/// The Service that the echo endpoints stand behind.
-pub const SERVICE: &str = "echo";
-const NAMESPACE: &str = "default";
-const PORT_NAME: &str = "http";
+/// The Service that the echo endpoints stand behind, and its port.
+const ECHO: (&str, &str) = ("echo", "http");
 const NAMES: [&str; 3] = ["echo-1", "echo-2", "echo-3"];
-/// The largest body that is echoed.
+/// The Service of the greeter, and its ports by what they speak.
+const GREETER: &str = "greeter";
+const MUCP: &str = "mucp";
+const GRPC: &str = "grpc";
+const NAMESPACE: &str = "default";
+/// The largest body that is taken.
 const MOST_BYTES: usize = 1024 * 1024;
 
-/// Starts the echo endpoints on free ports of the loopback address.
+/// Starts the endpoints on free ports of the loopback address.
 ///
 /// # Errors
 /// When no port is free.
 pub async fn start() -> std::io::Result<Vec<Change>> {
     let mut slices = Vec::new();
     for name in NAMES {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        slices.push(Change::Upsert(Object::EndpointSlice(Arc::new(slice(name, listener.local_addr()?)))));
-        tokio::spawn(serve(name, listener));
+        let (listener, address) = listen().await?;
+        slices.push(slice(name, ECHO.0, &[(ECHO.1, address)]));
+        tokio::spawn(serve(listener, move |request| echo(name, request)));
     }
-    Ok(slices)
+    let ((mucp, mucp_address), (grpc, grpc_address)) = (listen().await?, listen().await?);
+    slices.push(slice("greeter-1", GREETER, &[(MUCP, mucp_address), (GRPC, grpc_address)]));
+    tokio::spawn(serve(mucp, mucp::answer));
+    tokio::spawn(serve_grpc(grpc));
+    Ok(slices.into_iter().map(|slice| Change::Upsert(Object::EndpointSlice(Arc::new(slice)))).collect())
 }
 
-fn slice(name: &str, address: SocketAddr) -> EndpointSlice {
-    let label = ("kubernetes.io/service-name".to_owned(), SERVICE.to_owned());
+async fn listen() -> std::io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// The endpoint of a Service, with the names of its ports.
+fn slice(name: &str, service: &str, ports: &[(&str, SocketAddr)]) -> EndpointSlice {
+    let label = ("kubernetes.io/service-name".to_owned(), service.to_owned());
+    let port = |(name, address): &(&str, SocketAddr)| EndpointPort {
+        name: Some((*name).to_owned()),
+        port: Some(address.port().into()),
+        ..EndpointPort::default()
+    };
     EndpointSlice {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -48,25 +79,37 @@ fn slice(name: &str, address: SocketAddr) -> EndpointSlice {
             ..ObjectMeta::default()
         },
         address_type: "IPv4".to_owned(),
-        ports: Some(vec![EndpointPort {
-            name: Some(PORT_NAME.to_owned()),
-            port: Some(address.port().into()),
-            ..EndpointPort::default()
-        }]),
+        ports: Some(ports.iter().map(port).collect()),
         endpoints: vec![Endpoint {
-            addresses: vec![address.ip().to_string()],
+            addresses: vec![Ipv4Addr::LOCALHOST.to_string()],
             conditions: Some(EndpointConditions { ready: Some(true), ..EndpointConditions::default() }),
             ..Endpoint::default()
         }],
     }
 }
 
-async fn serve(name: &'static str, listener: TcpListener) {
+/// Serves HTTP/1.1.
+async fn serve<F>(listener: TcpListener, answer: impl Fn(Request<Incoming>) -> F + Copy + Send + Sync + 'static)
+where
+    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            let service = service_fn(|request| async { Ok::<_, Infallible>(echo(name, request).await) });
+            let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request).await) });
             // A client that goes away is no event.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// Serves HTTP/2 without TLS.
+async fn serve_grpc(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let service = service_fn(|request| async { Ok::<_, Infallible>(grpc::answer(request).await) });
+            let connection = http2::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service);
+            // As above.
+            let _ = connection.await;
         });
     }
 }

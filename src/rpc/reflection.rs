@@ -11,8 +11,11 @@ use prost_types::FileDescriptorProto;
 use std::collections::{BTreeMap, VecDeque};
 
 mod message;
+mod server;
 #[cfg(test)]
 mod tests;
+
+pub use server::Server;
 
 use message::{Answer, Files, Question, Reply, Request};
 

@@ -16,7 +16,7 @@ mod message;
 mod peer;
 #[allow(dead_code, reason = "the cluster tier uses the rest")]
 #[path = "../support/process.rs"]
-mod process;
+pub(crate) mod process;
 mod recording;
 mod redis;
 mod tls;

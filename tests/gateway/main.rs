@@ -7,6 +7,7 @@ mod calling;
 mod client_certificates;
 mod commands;
 mod crowding;
+mod demo;
 mod downgrading;
 mod dripping;
 mod errors;

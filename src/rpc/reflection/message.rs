@@ -29,11 +29,11 @@ impl fmt::Display for Question {
 #[derive(Clone, PartialEq, Eq, Message)]
 pub(super) struct Request {
     #[prost(oneof = "Asked", tags = "3, 4, 7")]
-    asked: Option<Asked>,
+    pub(super) asked: Option<Asked>,
 }
 
 #[derive(Clone, PartialEq, Eq, Oneof)]
-enum Asked {
+pub(super) enum Asked {
     #[prost(string, tag = "3")]
     FileByName(String),
     #[prost(string, tag = "4")]
