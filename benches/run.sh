@@ -80,7 +80,7 @@ rounds_with() {
     for proxy in "$@"; do measure "$round" "$proxy" "$count"; done
   done
   awk -v label="$label" -v words="$(describe "$label")" -v connections="$count" -v rounds="$rounds" \
-    -v figures="$figures" -f "$root/benches/report.awk" "$results"
+    -v figures="$figures" -f "$root/benches/median.awk" -f "$root/benches/report.awk" "$results"
 }
 
 run_case() {
