@@ -2,7 +2,7 @@
 # What each case is. Sourced, never run.
 
 # Without BENCH_CASES, all of them.
-all_cases="routes-1 routes-1000 routes-10000 limits access-log tls h2 body-64k grpc idle table micro"
+all_cases="routes-1 routes-1000 routes-10000 limits access-log tls h2 body-64k grpc json-grpc rpc-mucp idle table micro"
 
 # set_case NAME: says what the proxies, the load and the backend have to do.
 set_case() {
@@ -15,6 +15,7 @@ set_case() {
   message=0       # least bytes of each answer's body
   floor=relay     # what is the least, where it can do it
   every_count=""  # of connections; else only the first one
+  ways=""         # two gateways instead of proxies: one passes the calls of a service, one makes them
   case "$1" in
     routes-*) routes="${1#routes-}" every_count=yes ;;
     limits) limits=yes ;;
@@ -23,6 +24,8 @@ set_case() {
     h2) tls=yes floor="" speaks=http2 ;;
     body-64k) answers=large ;;
     grpc) tls=yes floor="" speaks=grpc answers=grpc message=70 ;;
+    json-grpc) routes=1 speaks=grpc answers=grpc floor="" ways="pass call" ;;
+    rpc-mucp) routes=1 answers=mucp floor="" ways="pass call" ;;
     idle | table | micro) routes=1 ;;
     *) die "there is no case $1; there are: $all_cases" ;;
   esac
@@ -38,6 +41,8 @@ describe() {
     h2) echo "HTTP/2 over TLS 1.3 in, $streams streams for each connection, HTTP/1.1 out, 65 bytes, $routes routes" ;;
     body-64k) echo "HTTP/1.1, 64 KiB, $routes routes" ;;
     grpc) echo "gRPC unary over TLS 1.3 in, $streams streams for each connection, HTTP/2 out, 70 bytes, $routes routes" ;;
+    json-grpc) echo "1 KiB of JSON made a unary call of gRPC, and the call passed as it is; HTTP/2, $streams streams for each connection" ;;
+    rpc-mucp) echo "1 KiB of JSON made a call by mucp, and the call passed as it is; HTTP/1.1" ;;
   esac
 }
 
@@ -48,6 +53,7 @@ tools_of() {
     idle) echo openssl ;;
     tls) echo wrk openssl ;;
     h2 | grpc) echo h2load openssl ;;
+    json-grpc) echo h2load ;;
     *) echo wrk ;;
   esac
 }

@@ -16,6 +16,7 @@ spread_paths() {
 
 # prepare_load: what the tools read, made once for a case.
 prepare_load() {
+  content_type=application/grpc
   # A gRPC message of 65 bytes, behind a byte for its compression and four for its length.
   printf '\0\0\0\0\101%s' '{"id":"0123456789","name":"a small answer of sixty-five bytes.."}' >"$work/message"
   PATHS="$(spread_paths | tr '\n' ' ')"
@@ -46,21 +47,26 @@ load_http2() {
 h2load_to() {
   local port="$1" grpc=()
   shift
-  [[ $speaks != grpc ]] || grpc=(--data "$work/message" --header "content-type: application/grpc" --header "te: trailers")
+  [[ $speaks != grpc ]] || grpc=(--data "$work/message" --header "content-type: $content_type" --header "te: trailers")
   "${on_second[@]}" h2load --threads 1 --input-file "$work/uris" --connect-to "127.0.0.1:$port" "${grpc[@]}" "$@"
 }
 
 # until_served NAME PORT PATH: waits until a proxy gives the backend's answer.
 until_served() {
   local try
-  if [[ $speaks != grpc ]]; then
+  [[ -z $ways ]] || prepare_call "$1"
+  if [[ $speaks != grpc && -z $ways ]]; then
     until_answer "$2" "$3" "$1" ${tls:+"$certificate"}
     return
   fi
   until_open "$2" "$1"
+  if [[ $speaks != grpc ]]; then
+    until_called "$1" "$2"
+    return
+  fi
   for ((try = 0; try < 600; try++)); do
     # An error of gRPC has the status 200 too, but no message.
-    h2load_to "$2" --requests 1 | grep -qE ' 70\) data$|\(70\) data$' && return
+    h2load_to "$2" --requests 1 | grep -qF "($message) data" && return
     sleep 0.1
   done
   die "$1 does not pass calls on to the backend: $(last_log "$1")"

@@ -22,6 +22,8 @@ source "$here/cases.sh"
 source "$here/proxies.sh"
 # shellcheck source=benches/load.sh
 source "$here/load.sh"
+# shellcheck source=benches/calls.sh
+source "$here/calls.sh"
 # shellcheck source=benches/memory.sh
 source "$here/memory.sh"
 # shellcheck source=benches/micro.sh
@@ -64,6 +66,7 @@ can_run() {
 # measure ROUND PROXY CONNECTIONS: appends one line to the results.
 measure() {
   local before after line
+  [[ -z $ways ]] || prepare_call "$2"
   before="$(cpu_ticks "$2")"
   line="$(load "${port_of[$2]}" "$seconds" "$3")"
   after="$(cpu_ticks "$2")"
@@ -72,7 +75,8 @@ measure() {
 
 # rounds_with CASE CONNECTIONS PROXY...: measures and reports.
 rounds_with() {
-  local label="$1" count="$2" round proxy
+  local label="$1" count="$2" round proxy table=report
+  [[ -z $ways ]] || table=calls
   shift 2
   : >"$results"
   for ((round = 1; round <= rounds; round++)); do
@@ -80,13 +84,15 @@ rounds_with() {
     for proxy in "$@"; do measure "$round" "$proxy" "$count"; done
   done
   awk -v label="$label" -v words="$(describe "$label")" -v connections="$count" -v rounds="$rounds" \
-    -v figures="$figures" -f "$root/benches/median.awk" -f "$root/benches/report.awk" "$results"
+    -v figures="$figures" -f "$root/benches/median.awk" -f "$root/benches/$table.awk" "$results"
 }
 
 run_case() {
   local proxy count proxies
   set_case "$1"
   proxies=(${floor:+"$floor"} "${peers[@]}" paifang)
+  # shellcheck disable=SC2206 # a list of names
+  [[ -z $ways ]] || proxies=($ways)
   prepare_load
   start_backend
   for proxy in "${proxies[@]}"; do
@@ -98,6 +104,7 @@ run_case() {
     [[ -n $every_count ]] || break
   done
   stop_all
+  forget_calls
 }
 
 main() {

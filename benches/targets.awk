@@ -1,6 +1,10 @@
 # Says which targets were held: reads the targets, then the figures of Paifang.
 
-FILENAME == targets { if ($0 !~ /^#/ && NF) limit[$1, $2] = $3; next }
+FILENAME == targets {
+  if ($0 !~ /^#/ && NF) limit[$1, $2] = $3
+  if ($4 == "least") at_least[$1, $2]
+  next
+}
 
 {
   figure = $3
@@ -9,8 +13,10 @@ FILENAME == targets { if ($0 !~ /^#/ && NF) limit[$1, $2] = $3; next }
     next
   }
   if (!(($1, figure) in limit)) next
-  most = limit[$1, figure]
-  verdict = $4 <= most ? "held" : !most ? "missed" : sprintf("missed by %.0f %%", ($4 / most - 1) * 100)
-  printf "  %-15s %s%s: %s %s, at most %s\n", verdict, $1, $2 == "-" ? "" : ", " $2 " connections", figure, \
-    sprintf($4 < 10 ? "%.2f" : "%.1f", $4), most
+  wanted = limit[$1, figure]
+  is_least = ($1, figure) in at_least
+  held = is_least ? $4 >= wanted : $4 <= wanted
+  verdict = held ? "held" : !wanted ? "missed" : sprintf("missed by %.0f %%", (is_least ? 1 - $4 / wanted : $4 / wanted - 1) * 100)
+  printf "  %-15s %s%s: %s %s, %s %s\n", verdict, $1, $2 == "-" ? "" : ", " $2 " connections", figure, \
+    sprintf($4 < 10 ? "%.2f" : "%.1f", $4), is_least ? "at least" : "at most", wanted
 }

@@ -1,12 +1,12 @@
 //! Backends: they answer as cheaply as they can, because they share a core with the load.
 
-use crate::{ENDPOINTS, Endpoints, Failure, accept};
+use crate::{ENDPOINTS, Endpoints, Failure, accept, described};
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::{BodyExt as _, Either, Full};
 use hyper::{
-    HeaderMap, Request, Response,
+    Request, Response,
     body::{Body, Incoming},
-    header::{CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue},
     rt::Executor,
     server::conn::http2,
     service::service_fn,
@@ -43,6 +43,7 @@ pub(crate) fn answer(kind: &str) -> Result<Vec<u8>, Failure> {
 pub(crate) async fn serve(port: u16, kind: &str) -> Result<(), Failure> {
     let kind = match kind {
         "grpc" => Kind::Grpc,
+        "mucp" => Kind::Mucp,
         _ => Kind::Http1 { answer: answer(kind)?.into(), upgrades: kind == "websocket" },
     };
     let endpoints = Endpoints::new(port);
@@ -57,6 +58,7 @@ pub(crate) async fn serve(port: u16, kind: &str) -> Result<(), Failure> {
 enum Kind {
     Http1 { answer: Rc<[u8]>, upgrades: bool },
     Grpc,
+    Mucp,
 }
 
 async fn answer_all(listener: TcpListener, kind: Kind) {
@@ -64,6 +66,7 @@ async fn answer_all(listener: TcpListener, kind: Kind) {
         match kind.clone() {
             Kind::Http1 { answer, upgrades } => spawn_local(answer_one(stream, answer, upgrades)),
             Kind::Grpc => spawn_local(call_back(stream)),
+            Kind::Mucp => spawn_local(answer_calls(stream)),
         };
     }
 }
@@ -83,6 +86,29 @@ async fn answer_one(mut stream: TcpStream, answer: Rc<[u8]>, upgrades: bool) {
     }
 }
 
+/// Answers calls of mucp with the same message until the peer leaves. A reply has the encoding of its call.
+async fn answer_calls(mut stream: TcpStream) {
+    let mut call = Vec::with_capacity(8192);
+    while let Ok(1..) = stream.read_buf(&mut call).await {
+        let Some(message) = message_of(&call) else { continue };
+        let length = message.len();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+        let reply = [head.as_bytes(), message].concat();
+        call.clear();
+        if stream.write_all(&reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The body of a request of HTTP/1.1, once it is whole. The gateway frames what it sends by length.
+fn message_of(call: &[u8]) -> Option<&[u8]> {
+    let end = call.windows(4).position(|end| end == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&call[..end]).ok()?.to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:"))?;
+    call[end + 4..].get(..length.trim().parse().ok()?)
+}
+
 /// Answers gRPC calls of one message each with the same message, over HTTP/2 without TLS.
 async fn call_back(stream: TcpStream) {
     // A client that went away is no matter of the measurement.
@@ -90,10 +116,13 @@ async fn call_back(stream: TcpStream) {
 }
 
 async fn echo(request: Request<Incoming>) -> Result<Response<impl Body<Data = Bytes, Error = Failure>>, Failure> {
-    let message = request.into_body().collect().await?.to_bytes();
-    let trailers =
-        async { Some(Ok(HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from(0))]))) };
-    let mut response = Response::new(Full::new(message).map_err(Failure::from).with_trailers(trailers));
+    let body = if described::is_asked(request.uri().path()) {
+        Either::Left(described::answers(request.into_body()))
+    } else {
+        let message = request.into_body().collect().await?.to_bytes();
+        Either::Right(Full::new(message).map_err(Failure::from).with_trailers(async { Some(Ok(described::success())) }))
+    };
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     Ok(response)
 }

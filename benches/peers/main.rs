@@ -4,6 +4,7 @@
 
 mod backend;
 mod client;
+mod described;
 mod forward;
 mod relay;
 
@@ -21,7 +22,7 @@ use tokio::{
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-const USAGE: &str = "usage: bench-peers ports COUNT | backend PORT [small|large|websocket|grpc] | \
+const USAGE: &str = "usage: bench-peers ports COUNT | backend PORT [small|large|websocket|grpc|mucp] | \
                      relay PORT BACKEND-PORT [small|large] | forward PORT BACKEND-PORT | \
                      ask PORT PATH COUNT [CERTIFICATE] | idle PORT PATH COUNT [websocket|CERTIFICATE]";
 /// The backend answers on so many addresses, 127.0.0.1 and up: an endpoint each.

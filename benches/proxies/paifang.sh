@@ -7,6 +7,12 @@ start_paifang() {
   [[ $answers != grpc ]] || service_port=", appProtocol: grpc"
   [[ -z $limits ]] || route_spec="  limiter: {requests: [{key: {type: ClientAddress}, rate: 1000000}]}"
   [[ $answers != websocket ]] || rule_spec="    handler: {type: Web}"
+  # The service finds its methods by the path behind the prefix.
+  [[ -z $ways ]] || route_spec="  proxy: {trimPrefix: true}"
+  case "$answers-$1" in
+    grpc-call) rule_spec="    handler: {type: Rpc}" ;;
+    mucp-call) rule_spec="    handler: {type: Rpc, rpc: {service: bench, method: Echo.Say}}" ;;
+  esac
   [[ -z $tls ]] || { https="$port" http="${more_ports[0]}"; }
   write_routes "$folder" "$routes" "$backend"
   [[ -z $limits ]] || write_policy >"$folder/policy.yaml"
@@ -15,6 +21,10 @@ start_paifang() {
     ${tls:+--default-certificate default/bench-tls}
   start "$1" "${on_first[@]}" "${command[@]}"
 }
+
+# The two gateways of the cases about calls.
+start_pass() { start_paifang "$1"; }
+start_call() { start_paifang "$1"; }
 
 # What holds for the Service's port: the endpoints' limiter and breaker.
 write_policy() {
