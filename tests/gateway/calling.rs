@@ -5,6 +5,7 @@
 //! a type has one; the headers that steer a call are the gateway's alone, and captures of paths travel in messages.
 
 mod endurance;
+mod failing;
 mod service;
 mod sockets;
 mod streaming;

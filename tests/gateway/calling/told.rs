@@ -77,18 +77,26 @@ impl Row {
         if is_hashed(request) || is_hashed(response) || is_hashed(&exchange["response"]) {
             return Err("the bytes are not in the recording, only their hash");
         }
-        let (called, reply) = match row.dialect() {
+        let (called, reply) = Self::legs(row);
+        // A service that was slow is silent here.
+        let gave_up = |body: &[u8]| String::from_utf8_lossy(body).contains("\"go.micro.client\"");
+        let is_late = got.start.contains(" 408 ") && got.body.as_deref().is_some_and(gave_up);
+        Ok(Self { name: row.name().to_owned(), sent, got, called, reply: if is_late { Reply::Silence } else { reply } })
+    }
+}
+
+impl Row {
+    /// What the service was asked and answered.
+    pub(super) fn legs(row: &Written) -> (Option<Call>, Reply) {
+        let (request, response) = (row.leg("request"), row.leg("response"));
+        match row.dialect() {
             Dialect::Mucp => {
                 let called = Recorded::of(request);
                 let called = called.and_then(|asked| Call::mucp(&asked.fields, asked.body.unwrap_or_default()).ok());
                 (called, Recorded::of(response).map_or(Reply::Empty, Reply::Mucp))
             }
             Dialect::Grpc => (grpc_call(request), grpc_reply(response)),
-        };
-        // A service that was slow is silent here.
-        let gave_up = |body: &[u8]| String::from_utf8_lossy(body).contains("\"go.micro.client\"");
-        let is_late = got.start.contains(" 408 ") && got.body.as_deref().is_some_and(gave_up);
-        Ok(Self { name: row.name().to_owned(), sent, got, called, reply: if is_late { Reply::Silence } else { reply } })
+        }
     }
 }
 
