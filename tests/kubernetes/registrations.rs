@@ -81,6 +81,20 @@ async fn calls(proxy: SocketAddr, host: &str, path: &str, method: &str) {
     .await;
 }
 
+/// Waits until the list of services has this one with a node at that address; `None`, until it has not this one.
+async fn lists(proxy: SocketAddr, host: &str, address: Option<SocketAddr>) {
+    let address = address.map(|address| json!(address.to_string()));
+    eventually(FOLLOW, &format!("the list for {host} has {address:?}"), || async {
+        let request = Request::get("/registry").header(HOST, host).body(Full::default());
+        let reply = http::send(proxy, request.expect("the request must be one")).await?;
+        let listed: Vec<Value> = serde_json::from_slice(&reply.body).map_err(|error| error.to_string())?;
+        let service = listed.iter().find(|service| service["name"] == SERVICE);
+        let found = service.map(|service| service["nodes"][0]["address"].clone());
+        if found == address { Ok(()) } else { Err(format!("{listed:?}")) }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn services_of_every_generation_are_found_by_what_they_register() {
     let release = Release::of_own_class("registrations", &["podRegistrations.enabled=true"]).await;
@@ -98,7 +112,8 @@ async fn services_of_every_generation_are_found_by_what_they_register() {
         let objects = Cluster::shared().await.scratch(&name).await;
         let host = format!("{name}.example.org");
         let rule = json!({"resolver": {"type": "Micro"}, "handler": {"type": "Rpc"}});
-        let spec = json!({"className": release.namespace(), "hostnames": [host], "rules": [rule]});
+        let list = json!({"matches": [{"path": {"value": "/registry"}}], "handler": {"type": "Registry"}});
+        let spec = json!({"className": release.namespace(), "hostnames": [host], "rules": [list, rule]});
         objects.route("by-name", spec).await;
         let echo = pod(&objects).await;
         calls(proxy, &host, "/greeter/say/meta", "").await;
@@ -106,6 +121,7 @@ async fn services_of_every_generation_are_found_by_what_they_register() {
         send(&objects, &at(patch(&rows, generation, "register"), echo.address())).await;
         calls(proxy, &host, "/greeter/say/meta", "Say.Meta").await;
         calls(proxy, &host, path, method).await;
+        lists(proxy, &host, Some(echo.address())).await;
         objects.served("by-name").await;
         eventually(FOLLOW, "the node is counted in the status", || async {
             let endpoints = objects.get_route("by-name").await.data["status"]["endpoints"].clone();
@@ -115,5 +131,6 @@ async fn services_of_every_generation_are_found_by_what_they_register() {
 
         send(&objects, &patch(&rows, generation, "deregister")).await;
         calls(proxy, &host, "/greeter/say/meta", "").await;
+        lists(proxy, &host, None).await;
     }
 }
