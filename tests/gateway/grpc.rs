@@ -209,3 +209,19 @@ async fn a_client_that_reads_nothing_holds_its_peer_back_and_no_one_else() {
     let all = within("the rest", long.into_body().collect()).await.unwrap().to_bytes();
     assert_eq!(all.len(), 256 * CHUNK);
 }
+
+#[tokio::test]
+async fn errors_of_the_gateway_are_errors_of_grpc_web() {
+    let folder = Folder::new();
+    folder.service_speaking("none", "grpc", &[]);
+    folder.route("web", "{rules: [{handler: {type: Rpc}, backends: [{service: none}]}]}");
+    let gateway = Gateway::start(folder).await;
+    for type_ in ["application/grpc-web+proto", "application/grpc-web-text+proto"] {
+        let head =
+            format!("POST /a.B/C HTTP/1.1\r\nhost: a.example\r\ncontent-type: {type_}\r\ncontent-length: 0\r\n\r\n");
+        let reply = gateway.ask(head).await;
+        assert_eq!((reply.status, reply.field("grpc-status")), (200, Some("14")), "{}", reply.text());
+        assert_eq!(reply.field("content-type"), Some(type_));
+    }
+    assert_eq!(gateway.get("/v1/things").await.status, 502, "nobody says what it is");
+}

@@ -22,7 +22,7 @@ use crate::{
     },
     rpc::{grpc_web::Web, registry::Dialect},
 };
-use ::http::{Response, header::CONTENT_TYPE};
+use ::http::{HeaderValue, Response, header::CONTENT_TYPE};
 
 /// Whether a service is asked what it is: it speaks gRPC, and nobody says that it is one of go-micro.
 pub(super) fn is_meant(routed: &Routed<'_>, calls: &Calls, target: &Target) -> bool {
@@ -38,17 +38,22 @@ pub(super) async fn answer(
     request: &mut Outgoing,
     exchange: &mut Exchange,
 ) -> Response<Body> {
-    let form = Form::of(request);
+    let web = web_of(request);
+    let form = if web.is_some() { Form::Grpc } else { Form::of(request) };
     let answered = if grpc::is_call(request) {
         http::proxy(routed, request, exchange).await
-    } else if let Some(web) = web_of(request) {
+    } else if let Some(web) = web {
         web::answer(routed, target, web, request, exchange).await
     } else {
         answer::answer(routed, target, request, exchange).await
     };
     answered.unwrap_or_else(|failure| {
         exchange.failed(&failure, form.grpc_status(&failure));
-        reply(&failure, form)
+        let mut response = reply(&failure, form);
+        if let Some(web) = web {
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(web.content_type()));
+        }
+        response
     })
 }
 
