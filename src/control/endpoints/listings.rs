@@ -61,6 +61,9 @@ fn with_registered(cache: &Cache, namespace: &str, name: &Arc<str>) -> Vec<Arc<s
 }
 
 fn update(cell: &ListingCell, pods: &mut PodStates<'_>, namespace: &Arc<str>, names: BTreeSet<Arc<str>>) {
+    if names.is_empty() {
+        return;
+    }
     let mut services = cell.load().services().clone();
     let mut is_same = true;
     for name in names {
