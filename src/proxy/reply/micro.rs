@@ -32,6 +32,7 @@ pub(super) const fn tell(failure: &Failure) -> Told {
             "NotDescribed",
             "The service does not tell which methods it has (server reflection of gRPC).",
         ),
+        // A reply that is none; `tell` above sends nothing else here.
         _ => told(StatusCode::BAD_GATEWAY, "BadGateway", "The service did not give a valid answer."),
     }
 }
