@@ -255,11 +255,34 @@ fn health_cases() -> Vec<Case> {
 async fn enums_patterns_and_limits_hold() {
     Release::shared().await;
     let objects = Cluster::shared().await.scratch("limits").await;
-    for (field, bad, message) in limit_cases() {
+    for (field, bad, message) in limit_cases().into_iter().chain(limiter_cases()) {
         let refusal = objects.try_out(&route("bad", bad)).await.expect_err(field);
         assert!(refusal.contains(message), "{field}: {refusal}");
         assert!(refusal.contains(field), "the refusal must name {field}: {refusal}");
     }
+}
+
+/// The same for limits on requests.
+fn limiter_cases() -> Vec<(&'static str, Value, &'static str)> {
+    let with = |field: &str, value: Value| json!({"rules": [rule(json!({}))], field: value});
+    vec![
+        (
+            "spec.limiter.requests",
+            with("limiter", json!({"requests": vec![json!({"rate": 1}); 9]})),
+            "must have at most 8 items",
+        ),
+        (
+            "spec.limiter.requests[0].rate",
+            with("limiter", json!({"requests": [{"rate": 1_000_001}]})),
+            "less than or equal to 1000000",
+        ),
+        ("spec.limiter.requests[0].rate", with("limiter", json!({"requests": [{}]})), "Required value"),
+        (
+            "spec.limiter.requests[0].per",
+            with("limiter", json!({"requests": [{"rate": 1, "per": "Week"}]})),
+            "Unsupported value",
+        ),
+    ]
 }
 
 /// The field, a spec that breaks its limit, and words of the refusal.
@@ -277,22 +300,6 @@ fn limit_cases() -> Vec<(&'static str, Value, &'static str)> {
         ("spec.rules", json!({"rules": []}), "should have at least 1 items"),
         ("spec.rules", json!({"rules": rules}), "must have at most 16 items"),
         ("spec.proxy.dialTimeout", with("proxy", json!({"dialTimeout": "5 seconds"})), "should match"),
-        (
-            "spec.limiter.requests",
-            with("limiter", json!({"requests": vec![json!({"rate": 1}); 9]})),
-            "must have at most 8 items",
-        ),
-        (
-            "spec.limiter.requests[0].rate",
-            with("limiter", json!({"requests": [{"rate": 1_000_001}]})),
-            "less than or equal to 1000000",
-        ),
-        ("spec.limiter.requests[0].rate", with("limiter", json!({"requests": [{}]})), "Required value"),
-        (
-            "spec.limiter.requests[0].per",
-            with("limiter", json!({"requests": [{"rate": 1, "per": "Week"}]})),
-            "Unsupported value",
-        ),
         ("spec.balancing.strategy", with("balancing", json!({"strategy": "Best"})), "Unsupported value"),
         (
             "spec.tls.hsts.maxAgeSeconds",
